@@ -1,0 +1,26 @@
+//! The words of Standin: what every room means by *candidate*, *error class*, *scope*, *outcome* and *suspension*.
+//!
+//! This crate deliberately knows no provider, no wire format, no policy and no IO: it only names things, so that
+//! two rooms can never mean different things by the same word. The taxonomy is that of `docs/errors.md`.
+
+mod class;
+mod clock;
+mod id;
+mod operation;
+mod outcome;
+mod scope;
+mod secret;
+mod suspension;
+mod verdict;
+
+pub use class::{ErrorClass, UnknownClass};
+pub use clock::{Clock, Moment};
+pub use id::{
+    Candidate, ClientId, CredentialId, EndpointId, ModelAlias, RequestId, UpstreamId, UpstreamModel,
+};
+pub use operation::{Dialect, Operation};
+pub use outcome::{Evidence, Failure, Outcome, Progress};
+pub use scope::{Scope, ScopeKey};
+pub use secret::Secret;
+pub use suspension::Suspension;
+pub use verdict::{Certainty, Layer, UpstreamError, Verdict};
