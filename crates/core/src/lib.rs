@@ -6,6 +6,8 @@
 mod class;
 mod clock;
 mod id;
+mod layout;
+mod memory;
 mod operation;
 mod outcome;
 mod scope;
@@ -18,6 +20,8 @@ pub use clock::{Clock, Moment};
 pub use id::{
     Candidate, ClientId, CredentialId, EndpointId, ModelAlias, RequestId, UpstreamId, UpstreamModel,
 };
+pub use layout::{CandidateRow, CredentialRow, Layout, ModelRow, Ring, RingKey, Rows, Slot};
+pub use memory::{AffinityKey, Blame, Claim, Entry, Gate, Healing, Manner, Memory, Refusal, Turn, View};
 pub use operation::{Dialect, Operation};
 pub use outcome::{Evidence, Failure, Outcome, Progress};
 pub use scope::{Scope, ScopeKey};
