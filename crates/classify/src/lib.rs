@@ -1,0 +1,34 @@
+//! Reads what an upstream LLM provider answered and says what kind of failure it is, whom it blames and for how long.
+//!
+//! ```
+//! use standin_classify::{Classifier, Observed};
+//!
+//! let body = br#"{"error":{"message":"The model `gpt-9` does not exist","code":"model_not_found"}}"#;
+//! let seen = Observed { status: 404, body, ..Observed::new(std::time::UNIX_EPOCH) };
+//! let verdict = Classifier::builtin().classify(&seen);
+//! assert_eq!(verdict.class.as_str(), "model_unsupported");
+//! ```
+//!
+//! The crate deliberately knows no policy: it does not say whether to try again, and it suspends nothing. It does no
+//! IO and reads no clock.
+
+mod classifier;
+mod observed;
+mod operator;
+mod status;
+mod success;
+
+pub use classifier::Classifier;
+pub use observed::{Headers, Observed, Transport, Trust};
+pub use operator::{OperatorRule, RuleError};
+pub use success::looks_like_error;
+
+/// Bytes of a body that are looked at; what lies behind is ignored.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// The provider family behind a host name, for [`Observed::provider`].
+#[must_use]
+pub fn family_of_host(host: &str) -> Option<&'static str> {
+    let _ = host;
+    None
+}
