@@ -14,7 +14,7 @@ pub trait Headers {
 
 impl Headers for &[(&str, &str)] {
     fn value(&self, name: &str) -> Option<&str> {
-        self.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
+        find(self, name)
     }
 }
 
@@ -26,8 +26,12 @@ impl Headers for Vec<(String, String)> {
 
 impl<const N: usize> Headers for [(&str, &str); N] {
     fn value(&self, name: &str) -> Option<&str> {
-        self.as_slice().value(name)
+        find(self, name)
     }
+}
+
+fn find<'a>(headers: &[(&str, &'a str)], name: &str) -> Option<&'a str> {
+    headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
 }
 
 #[cfg(feature = "http")]

@@ -143,7 +143,9 @@ impl CompiledRule {
 }
 
 fn pattern(index: usize, text: &str, is_any_case: bool) -> Result<Regex, RuleError> {
-    RegexBuilder::new(text).case_insensitive(is_any_case).size_limit(PATTERN_BYTES_MAX).build().map_err(|source| {
-        RuleError::BadPattern { index, pattern: text.to_owned(), source: Box::new(source) }
-    })
+    RegexBuilder::new(text)
+        .case_insensitive(is_any_case)
+        .size_limit(PATTERN_BYTES_MAX)
+        .build()
+        .map_err(|source| RuleError::BadPattern { index, pattern: text.to_owned(), source: Box::new(source) })
 }
