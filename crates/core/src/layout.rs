@@ -169,6 +169,13 @@ impl Layout {
         self.slots.get(&ScopeKey::Candidate(candidate.clone())).map(|slot| slot.0)
     }
 
+    /// The number of a credential, if it is configured.
+    #[must_use]
+    pub fn find_credential(&self, id: &CredentialId) -> Option<u32> {
+        let first = self.candidate_count();
+        self.slots.get(&ScopeKey::Credential(id.clone())).map(|slot| slot.0 - first)
+    }
+
     /// One credential.
     #[must_use]
     pub fn credential(&self, credential: u32) -> &CredentialRow {

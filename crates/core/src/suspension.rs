@@ -29,3 +29,11 @@ pub struct Suspension {
     /// First line of what the upstream said, scrubbed, at most 200 bytes.
     pub evidence: String,
 }
+
+impl Suspension {
+    /// From when on one request at a time may try the path: the probe, or the end if that comes first.
+    #[must_use]
+    pub fn due(&self) -> Moment {
+        self.probe_at.min(self.until)
+    }
+}

@@ -1,0 +1,257 @@
+//! The one place that records outcomes: what an attempt's end means for the rest of the request, and for the memory.
+
+use standin_core::{
+    Certainty, ErrorClass, Evidence, Failure, Gate, Healing, Layer, Manner, Moment, Outcome, Progress, View,
+};
+
+use crate::{
+    ask::ConversationTurn,
+    blame::blamed,
+    effect::{Bind, Effects, Heal, Suspend, Withdraw},
+    ending::{Ending, Stop},
+    ladder::sentence,
+    params::UnknownFate,
+    routing::Place,
+    run::{Attempt, Run},
+    standing::Fresh,
+    state::{Last, Tried},
+    suspend::Observation,
+    trail::Note,
+};
+
+impl Run {
+    /// The stream of the current attempt has shown its first content: its path is open to all again.
+    #[must_use]
+    pub fn opened(&self) -> Effects {
+        let heal = self.outstanding.as_ref().and_then(|(attempt, _)| {
+            (self.ask.operation.evidence() == Evidence::Inference)
+                .then(|| self.heal(attempt, Healing::Opened))
+        });
+        Effects { heal, ..Effects::default() }
+    }
+
+    /// The current attempt is over. Without one, nothing happens.
+    pub fn record<V: View>(&mut self, now: Moment, outcome: Outcome, view: &V) -> Effects {
+        let Some((attempt, place)) = self.outstanding.take() else { return Effects::default() };
+        let state = &mut self.state;
+        state.attempts += 1;
+        state.soft_retries += u32::from(state.follows_soft());
+        state.refusals = 0;
+        state.limits.renew_next = false;
+        match outcome {
+            Outcome::Success(evidence) => self.succeeded(now, &attempt, evidence, view),
+            Outcome::Failure(failure) if failure.class() == ErrorClass::ClientGone => self.abandoned(now),
+            Outcome::Failure(failure) => self.failed(now, &attempt, place, &failure),
+            Outcome::Abandoned => self.abandoned(now),
+        }
+    }
+
+    /// The caller left, or its own deadline passed: counts neither as success nor as failure.
+    fn abandoned(&mut self, now: Moment) -> Effects {
+        if self.ask.deadline.is_none_or(|deadline| deadline > now) {
+            self.ended = Some(Ending::CallerLeft);
+        }
+        Effects::default()
+    }
+
+    fn succeeded<V: View>(
+        &mut self,
+        now: Moment,
+        attempt: &Attempt,
+        evidence: Evidence,
+        view: &V,
+    ) -> Effects {
+        self.trail.note(Note::Succeeded { at: now, evidence });
+        self.ended = Some(Ending::Served);
+        let healing = match evidence {
+            Evidence::Local => return Effects::default(),
+            Evidence::RemoteCount => Healing::Counted,
+            Evidence::Inference => Healing::Proven,
+        };
+        let bind = if evidence == Evidence::Inference { self.bind(now, attempt, view) } else { None };
+        Effects { heal: Some(self.heal(attempt, healing)), bind, ..Effects::default() }
+    }
+
+    fn heal(&self, attempt: &Attempt, healing: Healing) -> Heal {
+        let (candidate, operation) = (attempt.claim.candidate, self.ask.operation);
+        Heal { candidate, operation, started: attempt.started, healing }
+    }
+
+    /// Where the conversation lives from now on: here, unless its home is only out for a while.
+    fn bind<V: View>(&self, now: Moment, attempt: &Attempt, view: &V) -> Option<Bind> {
+        let affinity = self.ask.affinity?;
+        let layout = &self.routing.layout;
+        let served = layout.candidate(attempt.claim.candidate);
+        let home =
+            (affinity.turn == ConversationTurn::Later).then(|| view.binding(affinity.key, now)).flatten();
+        let stays = home.filter(|home| {
+            home.credential == served.credential
+                || layout.find_credential(&home.credential).is_some_and(|credential| {
+                    // Only a failure of the credential itself moves a conversation for good.
+                    let gate: Gate = view.gate(layout.credential_slot(credential));
+                    gate.is_open() || gate.is_soft()
+                })
+        });
+        let candidate = match stays {
+            Some(home) if home.credential != served.credential => home,
+            _ => served,
+        };
+        Some(Bind { key: affinity.key, candidate, started: attempt.started })
+    }
+
+    fn failed(&mut self, now: Moment, attempt: &Attempt, place: Place, failure: &Failure) -> Effects {
+        let candidate = attempt.claim.candidate;
+        let credential = self.routing.layout.row(candidate).credential;
+        self.state.keep_best(candidate, failure);
+        if self.may_renew(credential, failure) {
+            self.renew(credential);
+            self.note_failure(now, failure, false);
+            self.remember(now, attempt, place, failure);
+            return Effects::default();
+        }
+        let unknown_fault = unknown_fault(failure);
+        if let Some(earlier) = self.same_fault(credential, unknown_fault) {
+            self.state.stop = Some(Stop::Final);
+            self.note_failure(now, failure, false);
+            return Effects { withdraw: earlier, ..Effects::default() };
+        }
+        let suspend = self.suspend(now, attempt, failure);
+        self.note_failure(now, failure, suspend.is_some());
+        let withdraw = suspend.as_ref().map(|suspend| Withdraw {
+            key: suspend.key.clone(),
+            class: suspend.seen.class,
+            since: now,
+        });
+        let due = self.remember(now, attempt, place, failure);
+        self.state.tried.push(Tried {
+            candidate,
+            credential,
+            round: attempt.round,
+            due,
+            unknown_fault,
+            withdraw,
+        });
+        self.state.stop = self.consequence(attempt, failure);
+        Effects { suspend, ..Effects::default() }
+    }
+
+    /// Keeps what the next choice has to know, and answers from when on the candidate may be tried again.
+    fn remember(&mut self, now: Moment, attempt: &Attempt, place: Place, failure: &Failure) -> Moment {
+        let (layout, candidate) = (&self.routing.layout, attempt.claim.candidate);
+        let class = failure.class();
+        let key = blamed(layout, candidate, self.ask.operation, failure);
+        let scope = key.as_ref().map_or(failure.verdict.scope, |key| key.scope());
+        self.state.last = Some(Last { candidate, place, class, scope });
+        if self.state.limits.renew_next {
+            return now;
+        }
+        let strikes = 1 + u32::try_from(self.failures_of(candidate)).unwrap_or(u32::MAX);
+        let (certainty, hint) = (failure.verdict.certainty, failure.verdict.delay);
+        let due = now + sentence(class, certainty, hint, strikes, self.params.probe_max).probe_after;
+        if let Some(slot) = key.and_then(|key| layout.slot(&key)) {
+            self.state.fresh.push(Fresh { slot, due, manner: Manner::of(class) });
+        }
+        due
+    }
+
+    fn failures_of(&self, candidate: u32) -> usize {
+        self.state.tried.iter().filter(|tried| tried.candidate == candidate).count()
+    }
+
+    fn suspend(&self, now: Moment, attempt: &Attempt, failure: &Failure) -> Option<Suspend> {
+        let (layout, candidate) = (&self.routing.layout, attempt.claim.candidate);
+        let credential = layout.row(candidate).credential;
+        let is_on = self.routing.suspends(credential, self.params.suspend);
+        if !failure.verdict.suspend.unwrap_or(is_on) {
+            return None;
+        }
+        let key = blamed(layout, candidate, self.ask.operation, failure)?;
+        let seen = Observation::of(failure, attempt.started, now);
+        let row = layout.credential(credential);
+        let shared = (failure.class() == ErrorClass::Overloaded
+            && key.scope() == standin_core::Scope::Candidate)
+            .then(|| layout.path_keys(candidate, self.ask.operation)[3].clone());
+        Some(Suspend { key, seen, credential: row.id.clone(), shared })
+    }
+
+    fn may_renew(&self, credential: u32, failure: &Failure) -> bool {
+        let id = &self.routing.layout.credential(credential).id;
+        failure.class() == ErrorClass::AuthFailed
+            && failure.verdict.certainty == Certainty::Firm
+            && failure.progress < Progress::ContentForwarded
+            && self.routing.renewable[credential as usize]
+            && self.state.limits.renewed.as_ref() != Some(id)
+    }
+
+    fn renew(&mut self, credential: u32) {
+        self.state.limits.renewed = Some(self.routing.layout.credential(credential).id.clone());
+        self.state.limits.renew_next = true;
+    }
+
+    /// Whether another credential has answered this request with the same 5xx and the same words; then it is the
+    /// request, and what was said about that credential is taken back.
+    fn same_fault(&self, credential: u32, fault: Option<(u16, u64)>) -> Option<Option<Withdraw>> {
+        let fault = fault?;
+        let is_same = |tried: &&Tried| tried.unknown_fault == Some(fault) && tried.credential != credential;
+        self.state.tried.iter().find(is_same).map(|tried| tried.withdraw.clone())
+    }
+
+    fn note_failure(&mut self, at: Moment, failure: &Failure, suspends: bool) {
+        let verdict = &failure.verdict;
+        self.trail.note(Note::Failed {
+            at,
+            class: verdict.class,
+            rule: verdict.rule.clone(),
+            status: verdict.error.status,
+            scope: verdict.scope,
+            suspends,
+        });
+    }
+
+    /// What a failure means for where this request can still go: narrows the choice, or ends it.
+    fn consequence(&mut self, attempt: &Attempt, failure: &Failure) -> Option<Stop> {
+        if failure.progress == Progress::ContentForwarded {
+            return Some(Stop::ContentForwarded);
+        }
+        if failure.verdict.stop {
+            return Some(Stop::Final);
+        }
+        if failure.is_fate_unknown() && self.params.on_unknown_fate == UnknownFate::Stop {
+            return Some(Stop::UnknownFate);
+        }
+        let candidate = attempt.claim.candidate;
+        let limits = &mut self.state.limits;
+        match failure.class() {
+            ErrorClass::InvalidRequest | ErrorClass::ContentPolicy => return Some(Stop::Final),
+            ErrorClass::CapabilityMismatch => {
+                limits.incapable.push(self.routing.model_name(candidate).clone())
+            }
+            ErrorClass::StateMismatch => {
+                if self.ask.owner.is_none() || limits.is_owner_only {
+                    return Some(Stop::Final);
+                }
+                limits.is_owner_only = true;
+            }
+            ErrorClass::ContextTooLong => {
+                let Some(tokens) = self.routing.context_of(candidate) else { return Some(Stop::Final) };
+                limits.context_above = limits.context_above.max(Some(tokens));
+            }
+            ErrorClass::PayloadTooLarge => {
+                if limits.too_large_for.is_some() {
+                    return Some(Stop::Final);
+                }
+                limits.too_large_for = Some(self.routing.upstream_of(candidate));
+            }
+            _ => {}
+        }
+        None
+    }
+}
+
+/// Status and digest of a server fault in words that no rule knows to be passing.
+fn unknown_fault(failure: &Failure) -> Option<(u16, u64)> {
+    let status = failure.verdict.error.status;
+    let is_unknown = matches!(failure.verdict.layer, Layer::Status | Layer::Structure);
+    let is_fault = failure.class() == ErrorClass::ServerError && (500..600).contains(&status);
+    (is_fault && is_unknown && failure.fingerprint != 0).then_some((status, failure.fingerprint))
+}

@@ -1,0 +1,105 @@
+//! How one candidate stands at one moment: the sum of everything that blames one of its six scopes.
+
+use standin_core::{Gate, Layout, Manner, Moment, Operation, Slot, View};
+
+/// Positions in [`Layout::path`] of the scopes that concern one operation only.
+const OPERATION_SCOPES: [usize; 2] = [2, 5];
+
+/// Whether a candidate can be used now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Nothing keeps it out.
+    Ready,
+    /// It is due: one request may try it.
+    HalfOpen,
+    /// It is due, and another request is trying it.
+    Busy,
+    /// It comes last until then.
+    Soft(Moment),
+    /// It is out until then.
+    Out(Moment),
+}
+
+/// A blame that this request has just earned itself. The memory may not hold it, if suspending is off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fresh {
+    pub(crate) slot: Slot,
+    pub(crate) due: Moment,
+    pub(crate) manner: Manner,
+}
+
+/// Reads the gates of a candidate's path, and what the request itself has learnt.
+pub(crate) fn standing<V: View>(
+    view: &V,
+    layout: &Layout,
+    candidate: u32,
+    operation: Operation,
+    fresh: &[Fresh],
+    now: Moment,
+) -> Standing {
+    let path = layout.path(candidate, operation);
+    let mut sum = Sum::new(operation, now);
+    for (at, slot) in path.into_iter().enumerate() {
+        let is_own = OPERATION_SCOPES.contains(&at);
+        sum.add(view.gate(slot), is_own);
+        for blame in fresh.iter().filter(|blame| blame.slot == slot) {
+            sum.add(Gate::shut(blame.due, blame.manner), is_own);
+        }
+    }
+    sum.standing()
+}
+
+/// Whether one look at one scope is enough to pass a candidate over: the long walks past suspended ones.
+pub(crate) fn is_plainly_out(gate: Gate, operation: Operation, now: Moment) -> bool {
+    !gate.is_open()
+        && !gate.is_soft()
+        && gate.due() > now
+        && (operation != Operation::CountTokens || gate.is_strict())
+}
+
+struct Sum {
+    is_counting: bool,
+    now: Moment,
+    out: Option<Moment>,
+    soft: Option<Moment>,
+    is_busy: bool,
+    is_half_open: bool,
+}
+
+impl Sum {
+    fn new(operation: Operation, now: Moment) -> Self {
+        let is_counting = operation == Operation::CountTokens;
+        Self { is_counting, now, out: None, soft: None, is_busy: false, is_half_open: false }
+    }
+
+    fn add(&mut self, gate: Gate, is_own: bool) {
+        if gate.is_open() {
+            return;
+        }
+        let is_due = gate.due() <= self.now;
+        if self.is_counting && !is_own && !gate.is_strict() {
+            // Counting may use a suspended path and is no probe of it; it only keeps off what is failing right now.
+            if gate.is_soft() && !is_due {
+                self.soft = self.soft.max(Some(gate.due()));
+            }
+            return;
+        }
+        match (gate.is_soft(), is_due, gate.is_probing()) {
+            (true, false, _) => self.soft = self.soft.max(Some(gate.due())),
+            (true, true, true) => self.soft = self.soft.max(Some(self.now)),
+            (false, false, _) => self.out = self.out.max(Some(gate.due())),
+            (false, true, true) => self.is_busy = true,
+            (_, true, false) => self.is_half_open = true,
+        }
+    }
+
+    fn standing(self) -> Standing {
+        match self {
+            Self { out: Some(due), .. } => Standing::Out(due),
+            Self { is_busy: true, .. } => Standing::Busy,
+            Self { soft: Some(due), .. } => Standing::Soft(due),
+            Self { is_half_open: true, .. } => Standing::HalfOpen,
+            _ => Standing::Ready,
+        }
+    }
+}

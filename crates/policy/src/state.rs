@@ -1,0 +1,131 @@
+//! What one request has learnt so far.
+
+use std::time::Duration;
+
+use standin_core::{CredentialId, ErrorClass, Failure, Moment, Scope, UpstreamModel};
+
+use crate::{
+    effect::Withdraw,
+    ending::{Family, Stop},
+    routing::Place,
+    standing::Fresh,
+};
+
+/// The mutable part of a run. Bounded by `attempts_max`, never by the number of credentials.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) attempts: u32,
+    pub(crate) soft_retries: u32,
+    pub(crate) round: u32,
+    pub(crate) tried: Vec<Tried>,
+    pub(crate) fresh: Vec<Fresh>,
+    pub(crate) last: Option<Last>,
+    pub(crate) best: Option<Best>,
+    pub(crate) waited: Duration,
+    pub(crate) waiting_since: Option<Moment>,
+    /// A wait for a suspension to end begins the next round.
+    pub(crate) round_is_due: bool,
+    /// Claims lost in a row.
+    pub(crate) refusals: u32,
+    /// Why nothing more may be attempted.
+    pub(crate) stop: Option<Stop>,
+    pub(crate) limits: Limits,
+}
+
+/// What the answers so far say about where this request can still go.
+#[derive(Debug, Default)]
+pub(crate) struct Limits {
+    /// Models that cannot do what the request asks.
+    pub(crate) incapable: Vec<UpstreamModel>,
+    /// Only models with a larger declared context are left.
+    pub(crate) context_above: Option<u64>,
+    /// The upstream that found the request too large.
+    pub(crate) too_large_for: Option<u32>,
+    /// Only the credential that owns the state can help.
+    pub(crate) is_owner_only: bool,
+    /// The credential that was renewed and may be tried once more.
+    pub(crate) renewed: Option<CredentialId>,
+    /// The next attempt repeats the last candidate with a renewed credential.
+    pub(crate) renew_next: bool,
+}
+
+/// One attempt that is over.
+#[derive(Debug)]
+pub(crate) struct Tried {
+    pub(crate) candidate: u32,
+    pub(crate) credential: u32,
+    pub(crate) round: u32,
+    /// Not again before this, whatever the memory says.
+    pub(crate) due: Moment,
+    /// Status and digest of a 5xx whose words nobody knows.
+    pub(crate) unknown_fault: Option<(u16, u64)>,
+    /// How to take its suspension back.
+    pub(crate) withdraw: Option<Withdraw>,
+}
+
+/// The failure that the next choice answers to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Last {
+    pub(crate) candidate: u32,
+    pub(crate) place: Place,
+    pub(crate) class: ErrorClass,
+    pub(crate) scope: Scope,
+}
+
+impl Last {
+    /// Whether a further round may follow.
+    pub(crate) const fn is_passing(&self) -> bool {
+        self.class.is_soft() || matches!(self.class, ErrorClass::RateLimited)
+    }
+}
+
+/// The failure to report if nothing serves.
+#[derive(Debug)]
+pub(crate) struct Best {
+    pub(crate) family: Family,
+    pub(crate) candidate: u32,
+    pub(crate) failure: Failure,
+}
+
+impl State {
+    pub(crate) fn was_tried_in_round(&self, candidate: u32) -> bool {
+        self.tried.iter().any(|tried| tried.round == self.round && tried.candidate == candidate)
+    }
+
+    /// Whether `credential` would be one more than `most` in this round.
+    pub(crate) fn is_one_too_many(&self, credential: u32, most: u32) -> bool {
+        if most == 0 {
+            return false;
+        }
+        let mut distinct = 0;
+        for (at, tried) in self.tried.iter().enumerate().filter(|(_, tried)| tried.round == self.round) {
+            if tried.credential == credential {
+                return false;
+            }
+            let earlier = &self.tried[..at];
+            let is_first = !earlier
+                .iter()
+                .any(|other| other.round == self.round && other.credential == tried.credential);
+            distinct += u32::from(is_first);
+        }
+        distinct >= most
+    }
+
+    /// From when on the request itself may try `candidate` again.
+    pub(crate) fn own_due(&self, candidate: u32) -> Moment {
+        let own = self.tried.iter().filter(|tried| tried.candidate == candidate);
+        own.map(|tried| tried.due).max().unwrap_or(Moment::ZERO)
+    }
+
+    /// Whether the next attempt answers to a soft failure, and so costs a token.
+    pub(crate) fn follows_soft(&self) -> bool {
+        self.last.is_some_and(|last| last.class.is_soft())
+    }
+
+    pub(crate) fn keep_best(&mut self, candidate: u32, failure: &Failure) {
+        let family = Family::of(failure.class());
+        if self.best.as_ref().is_none_or(|best| family <= best.family) {
+            self.best = Some(Best { family, candidate, failure: failure.clone() });
+        }
+    }
+}

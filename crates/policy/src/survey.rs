@@ -1,0 +1,192 @@
+//! When no candidate is healthy: what is softly out, what can be waited for, what may be tried as a last resort, and
+//! what there is to say about it. One pass each, over the whole route, without allocating.
+
+use standin_core::{Blame, Entry, ErrorClass, Moment, Operation, ScopeKey, Turn, View};
+
+use crate::{
+    declare::Strategy,
+    ending::Family,
+    routing::Place,
+    select::{Pick, Sight, number},
+    standing::Standing,
+    trail::How,
+};
+
+/// What a route has to offer when nothing is healthy.
+#[derive(Debug, Default)]
+pub(crate) struct Outlook {
+    /// The softly suspended candidate that is due soonest, and when.
+    pub(crate) soft: Option<(Moment, Pick)>,
+    /// When the first candidate may be tried in a further round.
+    pub(crate) earliest: Option<Moment>,
+    /// Somebody's probe may open a path.
+    pub(crate) is_probed: bool,
+    /// A usable credential carries all it may.
+    pub(crate) is_full: bool,
+    /// A usable path costs a token that its upstream's budget does not have.
+    pub(crate) lacks_token: bool,
+}
+
+/// What the suspensions of a route say to the caller.
+#[derive(Debug, Default)]
+pub(crate) struct Verdict {
+    /// When the first path is due again.
+    pub(crate) deadline: Option<Moment>,
+    /// The most useful class among them, and what it is keyed by.
+    pub(crate) cause: Option<(ErrorClass, ScopeKey)>,
+    /// Whether anything is left that this request could use at all.
+    pub(crate) has_candidates: bool,
+}
+
+impl<V: View> Sight<'_, V> {
+    fn each(&self, mut visit: impl FnMut(u32, Place)) {
+        for (tier_number, tier) in (0..).zip(&self.route.tiers) {
+            for (group_number, group) in (0..).zip(&tier.groups) {
+                let count = group.seats.len();
+                let is_turning = group.strategy == Strategy::RoundRobin;
+                let start = if is_turning { self.view.cursor(group.ring) as usize % count.max(1) } else { 0 };
+                for at in (start..count).chain(0..start) {
+                    let place = Place { tier: tier_number, group: group_number, seat: number(at) };
+                    tier.members(&group.seats[at]).iter().for_each(|member| visit(*member, place));
+                }
+            }
+        }
+    }
+
+    /// Looks at every candidate that this request may still use.
+    pub(crate) fn survey(&self) -> Outlook {
+        let mut outlook = Outlook::default();
+        self.each(|candidate, place| {
+            if self.barred(candidate).is_none() {
+                self.add(&mut outlook, candidate, place);
+            }
+        });
+        outlook
+    }
+
+    fn add(&self, outlook: &mut Outlook, candidate: u32, place: Place) {
+        let free_from = match self.standing(candidate) {
+            Standing::Ready | Standing::HalfOpen | Standing::Soft(_) => self.now,
+            Standing::Busy => {
+                outlook.is_probed = true;
+                return;
+            }
+            Standing::Out(due) => due,
+        };
+        if free_from > self.now || self.spent(candidate).is_some() {
+            if self.may_pay(candidate) {
+                outlook.earliest = Some(outlook.earliest.map_or(free_from, |other| other.min(free_from)));
+            } else {
+                outlook.lacks_token = true;
+            }
+            return;
+        }
+        if !self.view.has_room(self.routing.layout.row(candidate).credential) {
+            outlook.is_full = true;
+        } else if !self.may_pay(candidate) {
+            outlook.lacks_token = true;
+        } else if let Standing::Soft(due) = self.standing(candidate)
+            && outlook.soft.is_none_or(|(soonest, _)| due < soonest)
+        {
+            outlook.soft = Some((due, self.pick_at(candidate, place, Entry::SoftLast, How::SoftLast)));
+        }
+    }
+
+    fn pick_at(&self, candidate: u32, place: Place, entry: Entry, how: How) -> Pick {
+        let (_, group, _) = self.route.seat(place);
+        let turns = group.strategy == Strategy::RoundRobin && group.seats.len() > 1 && self.moves_cursors();
+        let from = self.view.cursor(group.ring);
+        let turn = turns.then_some(Turn::Cursor { ring: group.ring, from, to: place.seat + 1 });
+        Pick { candidate, place, entry, how, turn, member_turn: None }
+    }
+
+    /// The path whose last probe is oldest, if its credential has been left alone for long enough.
+    pub(crate) fn last_resort(&self) -> Option<Pick> {
+        if self.ask.pin.is_some() || self.ask.operation == Operation::CountTokens {
+            return None;
+        }
+        let mut oldest: Option<(Moment, u32, Place)> = None;
+        self.each(|candidate, place| {
+            let is_usable = self.barred(candidate).is_none()
+                && self.spent(candidate).is_none()
+                && self.crowded(candidate).is_none()
+                && !self.is_own_failure(candidate);
+            let credential = self.routing.layout.row(candidate).credential;
+            let interval = self.params.last_resort_interval;
+            if !is_usable || self.view.probed_at(credential) + interval > self.now {
+                return;
+            }
+            let Some(blame) = self.worst(candidate).map(|(blame, _)| blame) else { return };
+            let is_rested = blame.probed_at + interval <= self.now;
+            if is_rested && oldest.is_none_or(|(probed_at, ..)| blame.probed_at < probed_at) {
+                oldest = Some((blame.probed_at, candidate, place));
+            }
+        });
+        let (_, candidate, place) = oldest?;
+        Some(self.pick_at(candidate, place, Entry::LastResort, How::LastResort))
+    }
+
+    /// Whether this request itself has just failed on a scope of the candidate.
+    fn is_own_failure(&self, candidate: u32) -> bool {
+        let path = self.routing.layout.path(candidate, self.ask.operation);
+        self.state.fresh.iter().any(|fresh| path.contains(&fresh.slot))
+    }
+
+    /// What keeps the candidate out longest; its `probed_at` is the latest of all that blame it.
+    fn worst(&self, candidate: u32) -> Option<(Blame, usize)> {
+        let path = self.routing.layout.path(candidate, self.ask.operation);
+        let mut worst: Option<(Blame, usize)> = None;
+        for (at, slot) in path.into_iter().enumerate() {
+            if self.view.gate(slot).is_open() {
+                continue;
+            }
+            let Some(blame) = self.view.blame(slot) else { continue };
+            worst = Some(match worst {
+                Some((other, where_)) => {
+                    let probed_at = other.probed_at.max(blame.probed_at);
+                    let (longer, at) = if blame.until > other.until { (blame, at) } else { (other, where_) };
+                    (Blame { probed_at, ..longer }, at)
+                }
+                None => (blame, at),
+            });
+        }
+        worst
+    }
+
+    /// What the suspensions of the route say, for the report.
+    pub(crate) fn verdict(&self) -> Verdict {
+        let mut verdict = Verdict::default();
+        self.each(|candidate, _| {
+            if self.barred(candidate).is_some() {
+                return;
+            }
+            verdict.has_candidates = true;
+            let own = self.state.own_due(candidate);
+            let worst = self.worst(candidate);
+            let until = match self.standing(candidate) {
+                Standing::Ready | Standing::HalfOpen => self.now,
+                Standing::Busy => worst.map_or(self.now, |(blame, _)| blame.until),
+                Standing::Soft(due) => due,
+                Standing::Out(due) => worst.map_or(due, |(blame, _)| blame.until.max(own)),
+            };
+            verdict.deadline = Some(verdict.deadline.map_or(until, |other| other.min(until)));
+            if let Some((blame, at)) = worst {
+                let is_better =
+                    |(class, _): &(ErrorClass, ScopeKey)| Family::of(blame.class) < Family::of(*class);
+                if verdict.cause.as_ref().is_none_or(is_better) {
+                    let [c, e, o, m, p, q] = self.routing.layout.path_keys(candidate, self.ask.operation);
+                    let key = match at {
+                        0 => c,
+                        1 => e,
+                        2 => o,
+                        3 => m,
+                        4 => p,
+                        _ => q,
+                    };
+                    verdict.cause = Some((blame.class, key));
+                }
+            }
+        });
+        verdict
+    }
+}

@@ -1,0 +1,112 @@
+//! The state that every request reads, in flat arrays: written under the ledger's lock, read without any.
+
+use standin_core::{Blame, ErrorClass, Gate, Moment, Operation, Slot};
+
+use crate::{
+    gcra::Bucket,
+    rings::Cursors,
+    rooms::Room,
+    sync::{Arc, AtomicU64, OnceLock, Ordering, SharedLayout},
+};
+
+/// Everything hot about one layout.
+#[derive(Debug)]
+pub(crate) struct Board {
+    pub(crate) layout: SharedLayout,
+    gates: Vec<AtomicU64>,
+    details: Vec<Detail>,
+    /// Operation by operation, slots of candidates for that operation only; made when first needed.
+    overlays: [OnceLock<Overlay>; Operation::ALL.len()],
+    pub(crate) rooms: Vec<Arc<Room>>,
+    pub(crate) buckets: Vec<Arc<Bucket>>,
+    pub(crate) cursors: Cursors,
+}
+
+#[derive(Debug)]
+struct Overlay {
+    gates: Vec<AtomicU64>,
+    details: Vec<Detail>,
+}
+
+/// What is read only when nothing can serve.
+#[derive(Debug)]
+struct Detail {
+    until: AtomicU64,
+    probed_at: AtomicU64,
+    class: AtomicU64,
+}
+
+impl Detail {
+    const fn new() -> Self {
+        Self { until: AtomicU64::new(0), probed_at: AtomicU64::new(0), class: AtomicU64::new(0) }
+    }
+}
+
+fn fresh(count: usize) -> (Vec<AtomicU64>, Vec<Detail>) {
+    ((0..count).map(|_| AtomicU64::new(0)).collect(), (0..count).map(|_| Detail::new()).collect())
+}
+
+impl Board {
+    pub(crate) fn new(
+        layout: SharedLayout,
+        rooms: Vec<Arc<Room>>,
+        buckets: Vec<Arc<Bucket>>,
+        cursors: Cursors,
+    ) -> Self {
+        let (gates, details) = fresh(layout.slot_count());
+        let overlays = [const { OnceLock::new() }; Operation::ALL.len()];
+        Self { layout, gates, details, overlays, rooms, buckets, cursors }
+    }
+
+    pub(crate) fn gate(&self, slot: Slot) -> Gate {
+        let gate = self.gates.get(slot.0 as usize).or_else(|| {
+            let (operation, candidate) = self.overlaid(slot);
+            self.overlays.get(operation)?.get()?.gates.get(candidate)
+        });
+        gate.map_or(Gate::CLEAN, |gate| Gate::from_word(gate.load(Ordering::Acquire)))
+    }
+
+    pub(crate) fn blame(&self, slot: Slot) -> Option<Blame> {
+        if self.gate(slot).is_clean() {
+            return None;
+        }
+        let detail = self.details.get(slot.0 as usize).or_else(|| {
+            let (operation, candidate) = self.overlaid(slot);
+            self.overlays.get(operation)?.get()?.details.get(candidate)
+        })?;
+        let class = usize::try_from(detail.class.load(Ordering::Relaxed)).ok();
+        Some(Blame {
+            class: class.and_then(|at| ErrorClass::ALL.get(at)).copied()?,
+            until: Moment::from_nanos(detail.until.load(Ordering::Relaxed)),
+            probed_at: Moment::from_nanos(detail.probed_at.load(Ordering::Relaxed)),
+        })
+    }
+
+    /// Shows a scope as it stands now. Only the holder of the ledger's lock calls this.
+    pub(crate) fn show(&self, slot: Slot, gate: Gate, blame: Option<Blame>) {
+        let (gates, details, at) = if (slot.0 as usize) < self.gates.len() {
+            (&self.gates, &self.details, slot.0 as usize)
+        } else {
+            let (operation, candidate) = self.overlaid(slot);
+            let Some(overlay) = self.overlays.get(operation) else { return };
+            let overlay = overlay.get_or_init(|| {
+                let (gates, details) = fresh(self.layout.candidate_count() as usize);
+                Overlay { gates, details }
+            });
+            (&overlay.gates, &overlay.details, candidate)
+        };
+        let (Some(word), Some(detail)) = (gates.get(at), details.get(at)) else { return };
+        if let Some(blame) = blame {
+            detail.until.store(blame.until.as_nanos(), Ordering::Relaxed);
+            detail.probed_at.store(blame.probed_at.as_nanos(), Ordering::Relaxed);
+            detail.class.store(blame.class as u64, Ordering::Relaxed);
+        }
+        word.store(gate.to_word(), Ordering::Release);
+    }
+
+    fn overlaid(&self, slot: Slot) -> (usize, usize) {
+        let beyond = slot.0 as usize - self.gates.len();
+        let candidates = (self.layout.candidate_count() as usize).max(1);
+        (beyond / candidates, beyond % candidates)
+    }
+}
