@@ -1,5 +1,7 @@
 //! Choosing the next candidate: filter first, rotate after, and never scan what the first usable one makes needless.
 
+use std::time::Duration;
+
 use standin_core::{Entry, ErrorClass, Moment, Operation, Scope, Turn, View};
 
 use crate::{
@@ -11,6 +13,10 @@ use crate::{
     state::{Last, State},
     trail::{How, Skip, Trail},
 };
+
+/// How long a path that failed is left alone while healthier ones serve. A probe costs the request that makes it an
+/// attempt, so a path that fails every few seconds must not be paid for every few seconds.
+pub const PROBE_REST: Duration = Duration::from_secs(90);
 
 /// Everything a choice looks at.
 pub(crate) struct Sight<'a, V> {
@@ -45,7 +51,7 @@ impl<V: View> Sight<'_, V> {
     /// The next candidate that is healthy or half-open, if there is one.
     pub(crate) fn pick(&self, trail: &mut Trail) -> Option<Pick> {
         if self.is_first_of_round()
-            && let Some(pick) = self.by_affinity(trail)
+            && let Some(pick) = self.at_home(trail)
         {
             return Some(pick);
         }
@@ -62,27 +68,33 @@ impl<V: View> Sight<'_, V> {
         self.state.tried.last().is_none_or(|tried| tried.round != self.state.round)
     }
 
-    /// The candidate the conversation lives on, else another member on the same credential.
-    fn by_affinity(&self, trail: &mut Trail) -> Option<Pick> {
+    /// Where the state of this request or its conversation lives: that candidate, else another member there.
+    fn at_home(&self, trail: &mut Trail) -> Option<Pick> {
+        let layout = &self.routing.layout;
+        if let Some(owner) = &self.ask.owner {
+            return self.at_credential(layout.find_credential(owner)?, None, trail);
+        }
         let affinity = self.ask.affinity.filter(|affinity| affinity.turn == ConversationTurn::Later)?;
         if !self.route.affinity {
             return None;
         }
         let home = self.view.binding(affinity.key, self.now)?;
-        let credential = self.routing.layout.find_credential(&home.credential)?;
-        let bound = self.routing.layout.find(&home);
+        self.at_credential(layout.find_credential(&home.credential)?, layout.find(&home), trail)
+    }
+
+    fn at_credential(&self, credential: u32, wanted: Option<u32>, trail: &mut Trail) -> Option<Pick> {
         let mut fallback = None;
         for place in self.route.places(credential) {
             let (tier, _, seat) = self.route.seat(place);
             for candidate in tier.members(seat).iter().copied() {
-                if bound != Some(candidate) && fallback.is_some() {
+                if wanted != Some(candidate) && fallback.is_some() {
                     continue;
                 }
                 match self.usable(candidate) {
                     Ok(entry) => {
                         let how = How::Affinity;
                         let pick = Pick { candidate, place, entry, how, turn: None, member_turn: None };
-                        if bound == Some(candidate) {
+                        if wanted.is_none() || wanted == Some(candidate) {
                             return Some(pick);
                         }
                         fallback = Some(pick);
@@ -251,7 +263,8 @@ impl<V: View> Sight<'_, V> {
     fn usable(&self, candidate: u32) -> Result<Entry, Skip> {
         let entry = match self.standing(candidate) {
             Standing::Ready => Entry::Free,
-            Standing::HalfOpen => Entry::Probe,
+            Standing::HalfOpen if self.is_rested(candidate) => Entry::Probe,
+            Standing::HalfOpen => return Err(Skip::Resting),
             Standing::Busy => return Err(Skip::Probed),
             Standing::Soft(_) => return Err(Skip::SoftlySuspended),
             Standing::Out(_) => return Err(Skip::Suspended),
@@ -272,6 +285,14 @@ impl<V: View> Sight<'_, V> {
             },
             _ => standing,
         }
+    }
+
+    /// Whether a half-open path has been left alone for long enough to be worth an attempt that a healthy path could
+    /// have served. Without a healthy path it is tried as soon as it is due.
+    fn is_rested(&self, candidate: u32) -> bool {
+        let path = self.routing.layout.path(candidate, self.ask.operation);
+        let held = path.into_iter().filter(|slot| !self.view.gate(*slot).is_open());
+        held.filter_map(|slot| self.view.blame(slot)).all(|blame| blame.probed_at + PROBE_REST <= self.now)
     }
 
     /// What the request itself rules out, for good.
