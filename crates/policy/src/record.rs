@@ -147,6 +147,9 @@ impl Run {
         }
         let strikes = 1 + u32::try_from(self.failures_of(candidate)).unwrap_or(u32::MAX);
         let (certainty, hint) = (failure.verdict.certainty, failure.verdict.delay);
+        if class.blames_nobody() {
+            return now;
+        }
         let due = now + sentence(class, certainty, hint, strikes, self.params.probe_max).probe_after;
         if let Some(slot) = key.and_then(|key| layout.slot(&key)) {
             self.state.fresh.push(Fresh { slot, due, manner: Manner::of(class) });

@@ -7,7 +7,7 @@ use standin_core::{Candidate, Claim, Entry, Moment, Refusal, View};
 
 use crate::{
     ask::Ask,
-    ending::{Cause, Ending, Report, Stop},
+    ending::{Cause, Ending, Family, Report, Stop},
     jitter::jitter,
     params::Params,
     routing::{Place, RouteIndex, Routing},
@@ -145,6 +145,7 @@ impl Run {
             }
             if self.may_open_round() && outlook.earliest.is_some_and(|earliest| earliest <= now) {
                 self.state.round += 1;
+                self.state.round_is_due = false;
                 continue;
             }
             return self.without_choice(now, view, &outlook);
@@ -266,7 +267,8 @@ impl Run {
             failure,
             candidate,
             suspended: verdict.cause.map(|(_, key)| key),
-            deadline: verdict.deadline,
+            // Waiting cures nothing that is wrong with the request itself.
+            deadline: verdict.deadline.filter(|_| cause.class().map(Family::of) != Some(Family::Caller)),
             model: routing.route(*route).alias.clone(),
             attempts: state.attempts,
         };

@@ -1,7 +1,5 @@
 //! Choosing the next candidate: filter first, rotate after, and never scan what the first usable one makes needless.
 
-use std::time::Duration;
-
 use standin_core::{Entry, ErrorClass, Moment, Operation, Scope, Turn, View};
 
 use crate::{
@@ -13,10 +11,6 @@ use crate::{
     state::{Last, State},
     trail::{How, Skip, Trail},
 };
-
-/// How long a path that failed is left alone while healthier ones serve. A probe costs the request that makes it an
-/// attempt, so a path that fails every few seconds must not be paid for every few seconds.
-pub const PROBE_REST: Duration = Duration::from_secs(90);
 
 /// Everything a choice looks at.
 pub(crate) struct Sight<'a, V> {
@@ -50,15 +44,12 @@ enum Avoid {
 impl<V: View> Sight<'_, V> {
     /// The next candidate that is healthy or half-open, if there is one.
     pub(crate) fn pick(&self, trail: &mut Trail) -> Option<Pick> {
-        if self.is_first_of_round()
-            && let Some(pick) = self.at_home(trail)
-        {
-            return Some(pick);
-        }
-        if let Some(last) = self.state.last
-            && let Some(pick) = self.after(last, trail)
-        {
-            return Some(pick);
+        let by_preference = match self.state.last {
+            Some(last) if !self.is_first_of_round() => self.after(last, trail),
+            _ => self.at_home(trail),
+        };
+        if by_preference.is_some() {
+            return by_preference;
         }
         let mut tiers = (0..).zip(&self.route.tiers);
         tiers.find_map(|(number, tier)| self.in_tier(number, tier, None, trail))
@@ -192,8 +183,8 @@ impl<V: View> Sight<'_, V> {
         let mut best: Option<(u64, u64, Pick)> = None;
         for (at, seat) in (0..).zip(&group.seats) {
             let used = self.view.pass(group.ring, at);
-            // A seat that was away starts from now: it gets no burst for what it missed.
-            let start = used.max(time);
+            // A seat that was away begins a turn behind the others: it gets no burst for what it missed.
+            let start = if used < time { time.saturating_add(seat.stride) } else { used };
             if best.as_ref().is_some_and(|(least, ..)| *least <= start) {
                 continue;
             }
@@ -263,8 +254,7 @@ impl<V: View> Sight<'_, V> {
     fn usable(&self, candidate: u32) -> Result<Entry, Skip> {
         let entry = match self.standing(candidate) {
             Standing::Ready => Entry::Free,
-            Standing::HalfOpen if self.is_rested(candidate) => Entry::Probe,
-            Standing::HalfOpen => return Err(Skip::Resting),
+            Standing::HalfOpen => Entry::Probe,
             Standing::Busy => return Err(Skip::Probed),
             Standing::Soft(_) => return Err(Skip::SoftlySuspended),
             Standing::Out(_) => return Err(Skip::Suspended),
@@ -285,14 +275,6 @@ impl<V: View> Sight<'_, V> {
             },
             _ => standing,
         }
-    }
-
-    /// Whether a half-open path has been left alone for long enough to be worth an attempt that a healthy path could
-    /// have served. Without a healthy path it is tried as soon as it is due.
-    fn is_rested(&self, candidate: u32) -> bool {
-        let path = self.routing.layout.path(candidate, self.ask.operation);
-        let held = path.into_iter().filter(|slot| !self.view.gate(*slot).is_open());
-        held.filter_map(|slot| self.view.blame(slot)).all(|blame| blame.probed_at + PROBE_REST <= self.now)
     }
 
     /// What the request itself rules out, for good.

@@ -1,0 +1,16 @@
+//! The scenarios that the policy alone decides. A test's name is its number and its rule.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a helper of tests fails by panicking"
+)]
+
+mod arithmetic;
+mod classes;
+mod errors;
+mod pools;
+mod rounds;
+mod selection;
+mod transcript;
