@@ -1,0 +1,30 @@
+//! The dialects of LLM APIs as data: what a request asks for, what a reply is worth, how a stream is cut, and how an
+//! error is told.
+//!
+//! This room deliberately does no IO, knows no provider and decides nothing: it reads bytes and writes bytes.
+
+mod chat;
+mod depth;
+mod digest;
+mod error;
+mod event;
+mod frame;
+mod models;
+mod rename;
+mod render;
+mod reply;
+mod request;
+mod splice;
+mod stream;
+mod usage;
+
+pub use depth::DEPTH_MAX;
+pub use error::{CallerError, ErrorCause, ErrorKind};
+pub use frame::{Frame, Mark, error_payload};
+pub use models::{ListShape, ModelEntry, model_list, model_one};
+pub use render::{RETRY_AFTER_MAX, RenderedError, error_frame, keep_alive, render_error, trailer};
+pub use reply::{WholeReply, read_reply};
+pub use request::{BadRequest, MESSAGE_BYTES_MAX, MODEL_BYTES_MAX, RequestHead, read_request};
+pub use splice::splice_model;
+pub use stream::{EVENT_BYTES_MAX, StreamReader};
+pub use usage::Usage;

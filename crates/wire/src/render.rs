@@ -1,0 +1,254 @@
+//! An error in the shape of a dialect: as a whole reply, or as the last frame of a stream.
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use serde_json::{Value, json};
+use standin_core::Dialect;
+
+use crate::error::CallerError;
+
+/// Longest wait that is put into a header: many clients sleep through it without a word to their user.
+pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(30);
+/// Bytes of upstream wording that are passed on.
+const WORDS_BYTES_MAX: usize = 2048;
+
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
+
+/// An error as a whole reply.
+#[derive(Debug, Clone)]
+pub struct RenderedError {
+    /// Its status.
+    pub status: StatusCode,
+    /// Content type, and what tells a client whether and when to try again.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Its body.
+    pub body: Bytes,
+}
+
+/// Renders an error as a whole reply.
+#[must_use]
+pub fn render_error(dialect: Dialect, error: &CallerError, request_id: &str) -> RenderedError {
+    let body = match &error.verbatim {
+        Some(body) => body.clone(),
+        None => Bytes::from(body(dialect, error, request_id).to_string()),
+    };
+    let mut headers = vec![(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+    let wait = error.retry_after.filter(|_| error.status.is_none());
+    let is_short = wait.is_some_and(|wait| wait <= RETRY_AFTER_MAX);
+    if let Some(wait) = wait.filter(|_| is_short) {
+        let seconds = wait.as_millis().div_ceil(1000).max(1);
+        headers.extend(number(header::RETRY_AFTER, seconds));
+        headers.extend(number(RETRY_AFTER_MS, wait.as_millis().max(1)));
+    }
+    // A repetition within seconds cures neither the caller's fault nor a long wait; without this one client call
+    // becomes three.
+    if !is_short && (wait.is_some() || !error.kind.may_pass()) {
+        headers.push((SHOULD_RETRY, HeaderValue::from_static("false")));
+    }
+    RenderedError { status: status(dialect, error), headers, body }
+}
+
+/// Renders an error as the one terminal frame of a stream whose head has gone out.
+#[must_use]
+pub fn error_frame(dialect: Dialect, error: &CallerError, request_id: &str) -> Bytes {
+    let text = match dialect {
+        Dialect::OpenaiChat | Dialect::Gemini => format!("data: {}\n\n", body(dialect, error, request_id)),
+        Dialect::AnthropicMessages => {
+            format!("event: error\ndata: {}\n\n", body(dialect, error, request_id))
+        }
+        Dialect::OpenaiResponses => {
+            format!("event: response.failed\ndata: {}\n\n", failed_response(error, request_id))
+        }
+    };
+    text.into()
+}
+
+/// What keeps a silent stream's connection alive without meaning anything.
+#[must_use]
+pub fn keep_alive(dialect: Dialect) -> Bytes {
+    Bytes::from_static(match dialect {
+        Dialect::OpenaiChat | Dialect::OpenaiResponses => b": keep-alive\n\n",
+        Dialect::AnthropicMessages => b"event: ping\ndata: {\"type\":\"ping\"}\n\n",
+        // Clients of this dialect take a comment for broken JSON.
+        Dialect::Gemini => b"\n",
+    })
+}
+
+/// What ends a complete stream if the upstream did not say it itself.
+#[must_use]
+pub fn trailer(dialect: Dialect) -> Option<Bytes> {
+    (dialect == Dialect::OpenaiChat).then(|| Bytes::from_static(b"data: [DONE]\n\n"))
+}
+
+fn status(dialect: Dialect, error: &CallerError) -> StatusCode {
+    let own = match dialect {
+        Dialect::OpenaiChat | Dialect::OpenaiResponses => error.kind.openai().0,
+        Dialect::AnthropicMessages => error.kind.anthropic().0,
+        Dialect::Gemini => error.kind.gemini().0,
+    };
+    StatusCode::from_u16(error.status.unwrap_or(own)).unwrap_or(StatusCode::BAD_GATEWAY)
+}
+
+fn body(dialect: Dialect, error: &CallerError, request_id: &str) -> Value {
+    match dialect {
+        Dialect::OpenaiChat | Dialect::OpenaiResponses => {
+            let (_, kind, code) = error.kind.openai();
+            let code = error.code.as_deref().unwrap_or(code);
+            let mut object =
+                json!({"message": words(&error.message), "type": kind, "param": error.param, "code": code});
+            add_wait(&mut object, error);
+            json!({ "error": object })
+        }
+        Dialect::AnthropicMessages => {
+            let mut object = json!({"type": error.kind.anthropic().1, "message": words(&error.message)});
+            add_wait(&mut object, error);
+            json!({"type": "error", "error": object, "request_id": request_id})
+        }
+        Dialect::Gemini => gemini_body(error),
+    }
+}
+
+fn gemini_body(error: &CallerError) -> Value {
+    let (own, name) = error.kind.gemini();
+    let mut details = Vec::new();
+    if let Some(wait) = error.retry_after {
+        let delay = format!("{}s", wait.as_millis().div_ceil(1000));
+        details.push(json!({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}));
+    }
+    if let Some(cause) = &error.cause {
+        let metadata = json!({"class": cause.class, "status": cause.status.to_string()});
+        let reason = cause.class.as_str().to_ascii_uppercase();
+        details.push(json!({
+            "@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason, "domain": "standin", "metadata": metadata
+        }));
+    }
+    let code = error.status.unwrap_or(own);
+    json!({"error": {"code": code, "message": words(&error.message), "status": name, "details": details}})
+}
+
+fn failed_response(error: &CallerError, request_id: &str) -> Value {
+    let code = match error.code.as_deref().unwrap_or(error.kind.openai().2) {
+        "model_cooldown" | "concurrency_limit" => "rate_limit_exceeded",
+        code @ ("context_length_exceeded" | "insufficient_quota" | "usage_not_included") => code,
+        _ => "server_error",
+    };
+    json!({
+        "type": "response.failed",
+        "sequence_number": 0,
+        "response": {
+            "id": request_id, "object": "response", "status": "failed", "output": [],
+            "error": {"code": code, "message": words(&error.message)}
+        }
+    })
+}
+
+/// When it is worth trying again, and what stands behind it.
+fn add_wait(object: &mut Value, error: &CallerError) {
+    if let Some(wait) = error.retry_after {
+        object["retry_after_seconds"] =
+            json!(u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u64::MAX));
+    }
+    if let Some(at) = error.retry_at {
+        object["retry_at"] = json!(rfc3339(at));
+    }
+    if let Some(cause) = &error.cause {
+        object["cause"] =
+            json!({"class": cause.class, "status": cause.status, "message": words(&cause.message)});
+    }
+}
+
+fn words(text: &str) -> &str {
+    &text[..text.floor_char_boundary(WORDS_BYTES_MAX)]
+}
+
+fn rfc3339(at: SystemTime) -> Option<String> {
+    let stamp = jiff::Timestamp::try_from(at).ok()?;
+    Some(stamp.round(jiff::Unit::Second).unwrap_or(stamp).to_string())
+}
+
+fn number(name: HeaderName, value: u128) -> Option<(HeaderName, HeaderValue)> {
+    Some((name, HeaderValue::try_from(value.to_string()).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ErrorCause, ErrorKind};
+
+    fn header<'r>(rendered: &'r RenderedError, name: &str) -> Option<&'r str> {
+        let found = rendered.headers.iter().find(|(key, _)| key.as_str() == name);
+        found.map(|(_, value)| value.to_str().unwrap())
+    }
+
+    fn waiting(seconds: u64) -> CallerError {
+        let wait = Duration::from_secs(seconds);
+        CallerError {
+            retry_after: Some(wait),
+            retry_at: Some(SystemTime::UNIX_EPOCH + wait),
+            cause: Some(ErrorCause {
+                class: standin_core::ErrorClass::RateLimited,
+                status: 429,
+                message: "slow down".to_owned(),
+            }),
+            ..CallerError::new(ErrorKind::Cooldown, "wait")
+        }
+    }
+
+    #[test]
+    fn all_four_keys_stand_in_every_openai_error() {
+        let rendered =
+            render_error(Dialect::OpenaiChat, &CallerError::new(ErrorKind::InvalidKey, "no"), "req_1");
+        let body: Value = serde_json::from_slice(&rendered.body).unwrap();
+        let keys: Vec<_> = body["error"].as_object().unwrap().keys().map(String::as_str).collect();
+        for key in ["message", "type", "param", "code"] {
+            assert!(keys.contains(&key), "{key} is missing in {body}");
+        }
+        assert_eq!(rendered.status, 401);
+        assert_eq!(header(&rendered, "x-should-retry"), Some("false"));
+    }
+
+    #[test]
+    fn a_short_wait_is_a_header_and_a_long_one_is_only_in_the_body() {
+        let short = render_error(Dialect::OpenaiChat, &waiting(30), "req_1");
+        assert_eq!((header(&short, "retry-after"), header(&short, "x-should-retry")), (Some("30"), None));
+        let long = render_error(Dialect::OpenaiChat, &waiting(31), "req_1");
+        assert_eq!((header(&long, "retry-after"), header(&long, "x-should-retry")), (None, Some("false")));
+        let body: Value = serde_json::from_slice(&long.body).unwrap();
+        assert_eq!(body["error"]["retry_after_seconds"], 31);
+        assert_eq!(body["error"]["retry_at"], "1970-01-01T00:00:31Z");
+        assert_eq!(body["error"]["cause"]["class"], "rate_limited");
+    }
+
+    #[test]
+    fn a_gemini_error_is_one_data_line_with_the_error_first_and_a_numeric_code() {
+        let frame = error_frame(Dialect::Gemini, &waiting(12), "req_1");
+        let text = std::str::from_utf8(&frame).unwrap();
+        let json = text.strip_prefix("data: ").unwrap().strip_suffix("\n\n").unwrap();
+        assert!(json.starts_with("{\"error\":") && !text.contains("event:"), "{text}");
+        let body: Value = serde_json::from_str(json).unwrap();
+        assert_eq!(
+            (&body["error"]["code"], &body["error"]["status"]),
+            (&json!(429), &json!("RESOURCE_EXHAUSTED"))
+        );
+        assert_eq!(body["error"]["details"][0]["retryDelay"], "12s");
+    }
+
+    #[test]
+    fn anthropic_frames_carry_their_event_line_and_an_outage_is_overloaded() {
+        let error = CallerError::new(ErrorKind::NoPath, "down");
+        assert_eq!(render_error(Dialect::AnthropicMessages, &error, "r").status, 529);
+        let frame = error_frame(Dialect::AnthropicMessages, &error, "req_1");
+        assert!(frame.starts_with(b"event: error\ndata: {\"error\":{"), "{frame:?}");
+    }
+
+    #[test]
+    fn no_answer_of_ours_but_a_missing_key_is_ever_a_401() {
+        let error = CallerError::new(ErrorKind::CredentialsRejected, "rejected");
+        for dialect in Dialect::ALL {
+            assert_eq!(render_error(dialect, &error, "r").status, 403);
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Putting another model name into a body without touching any other byte.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+/// The body with `model` as the JSON string at `span` (quotes included), in one exactly sized buffer.
+///
+/// A span that does not lie within the body leaves it as it is.
+#[must_use]
+pub fn splice_model(body: &Bytes, span: &Range<usize>, model: &str) -> Bytes {
+    let (Some(before), Some(after)) = (body.get(..span.start), body.get(span.end..)) else {
+        return body.clone();
+    };
+    let written = quoted(model);
+    if body.get(span.clone()) == Some(written.as_bytes()) {
+        return body.clone();
+    }
+    let mut spliced = Vec::with_capacity(before.len() + written.len() + after.len());
+    spliced.extend_from_slice(before);
+    spliced.extend_from_slice(written.as_bytes());
+    spliced.extend_from_slice(after);
+    spliced.into()
+}
+
+/// `text` as a JSON string.
+pub(crate) fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_name_changes_and_it_is_escaped() {
+        let body = Bytes::from_static(br#"{"a":1, "model": "x" ,"b":2}"#);
+        assert_eq!(splice_model(&body, &(17..20), "q\"w/e"), r#"{"a":1, "model": "q\"w/e" ,"b":2}"#);
+    }
+
+    #[test]
+    fn the_same_name_costs_no_copy_and_a_wrong_span_changes_nothing() {
+        let body = Bytes::from_static(br#"{"model":"x"}"#);
+        assert_eq!(splice_model(&body, &(9..12), "x").as_ptr(), body.as_ptr());
+        assert_eq!(splice_model(&body, &(9..99), "y"), body);
+    }
+}
