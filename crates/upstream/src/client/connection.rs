@@ -1,0 +1,89 @@
+//! One HTTP/1.1 connection, polled by whoever uses it.
+//!
+//! It knows nothing of pools, limits or endpoints.
+
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+use hyper::client::conn::{TrySendError, http1};
+
+use super::socket::{Socket, Wrote};
+use crate::{SendError, limits::HEAD_BYTES_MAX};
+
+/// A connection and both ends of hyper's view of it.
+pub(super) struct Connection {
+    sender: http1::SendRequest<Full<Bytes>>,
+    /// None once the connection has ended.
+    driver: Option<http1::Connection<Socket, Full<Bytes>>>,
+    wrote: Wrote,
+}
+
+/// The answer to a request, or why there is none; the request comes back if it was never begun.
+pub(super) type Sent = Result<http::Response<hyper::body::Incoming>, TrySendError<Request<Full<Bytes>>>>;
+
+impl Connection {
+    /// Puts HTTP on a byte stream; nothing is sent yet.
+    pub(super) async fn open(socket: Socket) -> Result<Self, SendError> {
+        let wrote = socket.wrote();
+        let (sender, driver) = http1::Builder::new()
+            .max_header_size(HEAD_BYTES_MAX)
+            .handshake(socket)
+            .await
+            .map_err(|error| SendError::unreachable(error.to_string()))?;
+        Ok(Self { sender, driver: Some(driver), wrote })
+    }
+
+    /// Whether the next request can be sent at once. Also notices that the other end has left.
+    pub(super) fn is_ready(&mut self) -> bool {
+        self.drive(&mut Context::from_waker(Waker::noop()));
+        self.driver.is_some() && self.sender.is_ready()
+    }
+
+    /// Hands the request over; it goes out when the connection is polled.
+    pub(super) fn send(&mut self, request: Request<Full<Bytes>>) -> impl Future<Output = Sent> + use<> {
+        self.wrote.clear();
+        self.sender.try_send_request(request)
+    }
+
+    /// Whether a byte of the last request has left.
+    pub(super) fn has_written(&self) -> bool {
+        self.wrote.get()
+    }
+
+    /// Whether the connection has ended, so that nothing more can come.
+    pub(super) fn has_ended(&self) -> bool {
+        self.driver.is_none()
+    }
+
+    /// Asks for something that only arrives while the connection is polled.
+    pub(super) fn poll_for<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut ask: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        // Both ends live in this task. If hyper's channels held our waker, handing over a chunk would wake the task
+        // that is taking it, once per chunk for nothing. So the first round is asked with a waker that does nothing.
+        let mut quiet = Context::from_waker(Waker::noop());
+        if let Poll::Ready(found) = ask(&mut quiet) {
+            return Poll::Ready(found);
+        }
+        self.drive(&mut quiet);
+        if let Poll::Ready(found) = ask(&mut quiet) {
+            return Poll::Ready(found);
+        }
+        // Nothing there: this round is complete by itself and leaves the real waker wherever news can come from.
+        self.drive(cx);
+        ask(cx)
+    }
+
+    fn drive(&mut self, cx: &mut Context<'_>) {
+        if let Some(driver) = &mut self.driver
+            && driver.poll_without_shutdown(cx).is_ready()
+        {
+            // How it ended is told to the sender or to the body; dropping it closes the socket.
+            self.driver = None;
+        }
+    }
+}

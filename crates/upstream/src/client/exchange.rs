@@ -1,0 +1,171 @@
+//! One request and its reply on one connection.
+//!
+//! It owns the connection: whoever drops it closes the socket, unless the reply had ended and the connection went
+//! back to its shelf.
+
+use std::{
+    error::Error,
+    future::poll_fn,
+    pin::{Pin, pin},
+    task::{Context, Poll, Waker, ready},
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use standin_core::Progress;
+
+use super::{connection::Connection, pool::Shelf, watch::Watch};
+use crate::{Limits, SendError};
+
+/// A request of which the connection took nothing.
+pub(super) struct Unsent(pub(super) Request<Full<Bytes>>);
+
+/// The body of a reply, and the connection it comes from.
+pub(super) struct Exchange {
+    body: Incoming,
+    /// None once the reply has ended.
+    connection: Option<Box<Connection>>,
+    shelf: Shelf,
+    watch: Watch,
+}
+
+/// Sends a request and waits for the head of the reply.
+pub(super) async fn begin(
+    mut connection: Box<Connection>,
+    request: Request<Full<Bytes>>,
+    shelf: Shelf,
+    limits: &Limits,
+) -> Result<Result<Response<Exchange>, Unsent>, SendError> {
+    let mut watch = Watch::start(limits);
+    let mut sending = pin!(connection.send(request));
+    let sent = poll_fn(|cx| {
+        if let Poll::Ready(sent) = connection.poll_for(cx, |cx| sending.as_mut().poll(cx)) {
+            return Poll::Ready(Ok(sent));
+        }
+        if connection.has_ended() {
+            return Poll::Ready(Err(SendError::lost("the connection ended before the reply")));
+        }
+        watch.poll(cx).map(Err)
+    });
+    // A connection that wrote nothing is the only proof that the upstream has seen nothing.
+    let progress = |connection: &Connection, error: SendError| SendError {
+        progress: if connection.has_written() { Progress::Sent } else { Progress::NotSent },
+        ..error
+    };
+    match sent.await {
+        Ok(Ok(reply)) => Ok(Ok(reply.map(|body| Exchange::new(body, connection, shelf, watch)))),
+        Ok(Err(mut failed)) => match failed.take_message() {
+            Some(request) => Ok(Err(Unsent(request))),
+            None => Err(progress(&connection, before_head(failed.error()))),
+        },
+        Err(error) => Err(progress(&connection, error)),
+    }
+}
+
+impl Exchange {
+    fn new(body: Incoming, connection: Box<Connection>, shelf: Shelf, watch: Watch) -> Self {
+        let mut exchange = Self { body, connection: Some(connection), shelf, watch };
+        exchange.finish_if_ended();
+        exchange
+    }
+
+    fn finish_if_ended(&mut self) {
+        if self.body.is_end_stream() {
+            self.finish();
+        }
+    }
+
+    /// The reply has ended: the connection goes back to its shelf, if it can serve again.
+    fn finish(&mut self) {
+        if let Some(mut connection) = self.connection.take()
+            && connection.is_ready()
+        {
+            self.shelf.put(connection);
+        }
+    }
+}
+
+impl Body for Exchange {
+    type Data = Bytes;
+    type Error = SendError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, SendError>>> {
+        let this = self.get_mut();
+        loop {
+            let Some(connection) = &mut this.connection else { return Poll::Ready(None) };
+            let body = &mut this.body;
+            match connection.poll_for(cx, |cx| Pin::new(&mut *body).poll_frame(cx)) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    this.watch.heard();
+                    this.finish_if_ended();
+                    // Trailers end here: nobody asked for them.
+                    if let Ok(data) = frame.into_data() {
+                        return Poll::Ready(Some(Ok(Frame::data(data))));
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    this.connection = None;
+                    return Poll::Ready(Some(Err(after_head(&error))));
+                }
+                Poll::Ready(None) => {
+                    this.finish();
+                    return Poll::Ready(None);
+                }
+                Poll::Pending => {
+                    let error = match connection.has_ended() {
+                        true => SendError::malformed("the reply was cut short: the connection ended"),
+                        false => ready!(this.watch.poll(cx)),
+                    };
+                    this.connection = None;
+                    return Poll::Ready(Some(Err(error)));
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.connection.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        // Readers of an event stream stop at its last event and leave the end of the framing unread. If it has
+        // arrived already, the connection is as good as new.
+        let Some(connection) = &mut self.connection else { return };
+        let body = &mut self.body;
+        let mut quiet = Context::from_waker(Waker::noop());
+        if let Poll::Ready(None) = connection.poll_for(&mut quiet, |cx| Pin::new(&mut *body).poll_frame(cx)) {
+            self.finish();
+        }
+    }
+}
+
+fn before_head(error: &hyper::Error) -> SendError {
+    let said = sentence(error);
+    if error.is_parse() {
+        return SendError::malformed(format!("the reply is not HTTP: {said}"));
+    }
+    SendError::lost(format!("the connection ended before the reply: {said}"))
+}
+
+fn after_head(error: &hyper::Error) -> SendError {
+    SendError::malformed(format!("the reply was cut short: {}", sentence(error)))
+}
+
+fn sentence(error: &hyper::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}

@@ -1,0 +1,142 @@
+//! Which headers cross the gateway, in both directions, by allow-list.
+//!
+//! The lists of one provider family are its executor's; here stand the rules that hold for all of them.
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{CONNECTION, CONTENT_TYPE},
+};
+
+/// Counts how often a request has passed a gateway like this one.
+pub const HOPS: HeaderName = HeaderName::from_static("x-standin-hops");
+/// A request that has passed this often is going round in circles.
+pub const HOPS_MAX: u32 = 3;
+/// What the id of an upstream's reply is called on our side, where `x-request-id` is ours.
+pub const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
+
+/// Names under which upstreams put the id of a reply, best first.
+const REQUEST_IDS: [HeaderName; 2] =
+    [HeaderName::from_static("x-request-id"), HeaderName::from_static("request-id")];
+
+/// Headers of a reply that the caller may see. Ids of the account (`openai-organization`) are left out on purpose.
+const RELAYED: [HeaderName; 5] = [
+    CONTENT_TYPE,
+    HeaderName::from_static("openai-processing-ms"),
+    HeaderName::from_static("openai-model"),
+    HeaderName::from_static("openai-version"),
+    HeaderName::from_static("x-models-etag"),
+];
+
+/// Families of such headers.
+const RELAYED_FAMILIES: [&str; 3] = ["x-ratelimit-", "anthropic-ratelimit-", "x-codex-"];
+
+/// How often a request with these headers has passed already; what is no number counts as never.
+#[must_use]
+pub fn hops(headers: &HeaderMap) -> u32 {
+    // Of several values the largest counts, so that a prepended zero hides nothing.
+    let read = |value: &HeaderValue| value.to_str().ok()?.trim().parse().ok();
+    headers.get_all(HOPS).iter().filter_map(read).max().unwrap_or(0)
+}
+
+/// Copies the headers named by `allowed`, except those that the sender declared to be for this hop only.
+pub fn copy_allowed(from: &HeaderMap, allowed: &[HeaderName], to: &mut HeaderMap) {
+    for name in allowed {
+        if is_for_this_hop(from, name) {
+            continue;
+        }
+        for value in from.get_all(name) {
+            to.append(name.clone(), value.clone());
+        }
+    }
+}
+
+/// The headers of an upstream's reply that the caller may see.
+///
+/// Everything else stays here: cookies, transport advice about another host, account ids, framing, and encodings
+/// that say nothing about the bytes we send.
+#[must_use]
+pub fn relay_headers(from: &HeaderMap) -> HeaderMap {
+    let mut to = HeaderMap::with_capacity(from.len());
+    for (name, value) in from {
+        if is_relayed(name) && !is_for_this_hop(from, name) {
+            to.append(name.clone(), value.clone());
+        }
+    }
+    if let Some(id) = REQUEST_IDS.iter().find_map(|name| from.get(name)) {
+        to.insert(UPSTREAM_REQUEST_ID, id.clone());
+    }
+    to
+}
+
+fn is_relayed(name: &HeaderName) -> bool {
+    RELAYED.contains(name) || RELAYED_FAMILIES.iter().any(|family| name.as_str().starts_with(family))
+}
+
+fn is_for_this_hop(headers: &HeaderMap, name: &HeaderName) -> bool {
+    let names_it = |value: &HeaderValue| {
+        let mut tokens = value.as_bytes().split(|byte| *byte == b',');
+        tokens.any(|token| token.trim_ascii().eq_ignore_ascii_case(name.as_str().as_bytes()))
+    };
+    headers.get_all(CONNECTION).iter().any(names_it)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let pair = |(name, value): &(&'static str, &'static str)| {
+            (HeaderName::from_static(name), HeaderValue::from_static(value))
+        };
+        pairs.iter().map(pair).collect()
+    }
+
+    fn names(map: &HeaderMap) -> Vec<&str> {
+        let mut names: Vec<_> = map.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
+    #[test]
+    fn a14_a_reply_keeps_only_what_a_caller_may_see() {
+        let reply = headers(&[
+            ("content-type", "application/json"),
+            ("content-length", "12"),
+            ("content-encoding", "br"),
+            ("transfer-encoding", "chunked"),
+            ("set-cookie", "__cf_bm=1"),
+            ("alt-svc", "h3=\":443\""),
+            ("strict-transport-security", "max-age=1"),
+            ("openai-organization", "user-abc"),
+            ("openai-processing-ms", "12"),
+            ("x-ratelimit-remaining-tokens", "10"),
+            ("x-request-id", "req_theirs"),
+            ("server", "cloudflare"),
+        ]);
+        let relayed = relay_headers(&reply);
+        assert_eq!(
+            names(&relayed),
+            ["content-type", "openai-processing-ms", "x-ratelimit-remaining-tokens", "x-upstream-request-id"]
+        );
+        assert_eq!(relayed["x-upstream-request-id"], "req_theirs");
+    }
+
+    #[test]
+    fn a11_a_header_named_by_connection_ends_here_in_both_directions() {
+        let sent = headers(&[("connection", "close, OpenAI-Beta"), ("openai-beta", "x"), ("te", "trailers")]);
+        let mut forwarded = HeaderMap::new();
+        copy_allowed(&sent, &[HeaderName::from_static("openai-beta")], &mut forwarded);
+        assert!(forwarded.is_empty(), "{forwarded:?}");
+
+        let reply =
+            headers(&[("connection", "x-codex-plan"), ("x-codex-plan", "pro"), ("keep-alive", "timeout=5")]);
+        assert!(relay_headers(&reply).is_empty());
+    }
+
+    #[test]
+    fn a12_the_largest_hop_count_is_believed_and_nonsense_is_none() {
+        assert_eq!(hops(&headers(&[("x-standin-hops", "0"), ("x-standin-hops", " 2 ")])), 2);
+        assert_eq!(hops(&headers(&[("x-standin-hops", "many")])), 0);
+        assert_eq!(hops(&HeaderMap::new()), 0);
+    }
+}
