@@ -1,0 +1,55 @@
+//! From a transport's reply to an executor's: what is streamed, what is collected, what is no reply at all.
+//!
+//! The same for every provider family, so that no executor can follow a redirect or forget a limit.
+
+use http::{
+    HeaderMap, Response,
+    header::{CONTENT_ENCODING, CONTENT_TYPE},
+};
+use standin_wire::StreamReader;
+
+use crate::{CallerRequest, Reply, ReplyBody, SendError, SseFrames, TransportBody, collect, collect_error};
+
+/// Turns the head and body of an upstream into a [`Reply`].
+///
+/// # Errors
+///
+/// For a redirect, for a success in an encoding we did not ask for, and for a success whose body cannot be collected.
+pub async fn read_reply(request: &CallerRequest, reply: Response<TransportBody>) -> Result<Reply, SendError> {
+    let (head, body) = reply.into_parts();
+    let (status, headers) = (head.status, head.headers);
+    if status.is_redirection() {
+        // Followed, it would carry the key to wherever the upstream, or somebody in between, points.
+        return Err(SendError::malformed(format!(
+            "the upstream redirects ({status}), which is never followed"
+        )));
+    }
+    if !status.is_success() {
+        // An error that nobody can read still has its status.
+        let body = if is_encoded(&headers) { Default::default() } else { collect_error(body).await };
+        return Ok(Reply { status, headers, body: ReplyBody::Whole(body) });
+    }
+    if is_encoded(&headers) {
+        return Err(SendError::malformed("the reply is compressed although `identity` was asked for"));
+    }
+    let body = if request.is_streaming && is_event_stream(&headers) {
+        let reader = StreamReader::new(request.dialect, request.operation, Some(request.model.as_str()));
+        ReplyBody::Stream(Box::new(SseFrames::new(body, reader)))
+    } else {
+        ReplyBody::Whole(collect(body).await?)
+    };
+    Ok(Reply { status, headers, body })
+}
+
+/// A missing content type is forgiven, because small servers leave it out; a wrong one is not.
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    const EVENT_STREAM: &[u8] = b"text/event-stream";
+    headers.get(CONTENT_TYPE).is_none_or(|value| {
+        let start = value.as_bytes().get(..EVENT_STREAM.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(EVENT_STREAM))
+    })
+}
+
+fn is_encoded(headers: &HeaderMap) -> bool {
+    headers.get_all(CONTENT_ENCODING).iter().any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
