@@ -176,6 +176,11 @@ impl Routing {
         seen
     }
 
+    /// Every candidate of a route, by number, tier by tier.
+    pub fn candidates(&self, route: RouteIndex) -> impl Iterator<Item = u32> + '_ {
+        self.route(route).tiers.iter().flat_map(|tier| tier.members.iter().copied())
+    }
+
     /// Whether failures of the credential suspend anything: the most specific setting wins.
     #[must_use]
     pub fn suspends(&self, credential: u32, globally: bool) -> bool {

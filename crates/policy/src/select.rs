@@ -1,6 +1,8 @@
 //! Choosing the next candidate: filter first, rotate after, and never scan what the first usable one makes needless.
 
-use standin_core::{Entry, ErrorClass, Moment, Operation, Scope, Turn, View};
+use std::time::Duration;
+
+use standin_core::{Blame, Entry, ErrorClass, Moment, Operation, Scope, Turn, View};
 
 use crate::{
     ask::{Ask, ConversationTurn},
@@ -11,6 +13,11 @@ use crate::{
     state::{Last, State},
     trail::{How, Skip, Trail},
 };
+
+/// How long a path that failed in passing is left alone while healthier ones serve. A probe costs the request that
+/// makes it an attempt, so a path that fails every few seconds must not be paid for every few seconds. It is longer
+/// than the longest soft suspension, and hurts nobody: as soon as nothing healthier is left, the path is tried.
+pub const PROBE_REST: Duration = Duration::from_secs(90);
 
 /// Everything a choice looks at.
 pub(crate) struct Sight<'a, V> {
@@ -81,6 +88,7 @@ impl<V: View> Sight<'_, V> {
                 if wanted != Some(candidate) && fallback.is_some() {
                     continue;
                 }
+                // A conversation goes home as soon as its home is due: what is cached there is worth a probe.
                 match self.usable(candidate) {
                     Ok(entry) => {
                         let how = How::Affinity;
@@ -116,7 +124,7 @@ impl<V: View> Sight<'_, V> {
         let (_, group, seat) = self.route.seat(last.place);
         let members = tier.members(seat);
         let failed = members.iter().position(|member| *member == last.candidate)?;
-        let (candidate, entry, at) = self.member_from(members, failed + 1, trail)?;
+        let (candidate, entry, at) = self.member_from(group, members, failed + 1, trail)?;
         let member_turn = self.member_turn_of(group, seat, at);
         let how = How::SameCredential;
         Some(Pick { candidate, place: last.place, entry, how, turn: None, member_turn })
@@ -229,11 +237,17 @@ impl<V: View> Sight<'_, V> {
             Some(ring) if group.strategy != Strategy::FillFirst => self.view.cursor(ring) as usize,
             _ => 0,
         };
-        self.member_from(members, start, trail)
+        self.member_from(group, members, start, trail)
     }
 
     /// The first usable member from `start` on, around the pool.
-    fn member_from(&self, members: &[u32], start: usize, trail: &mut Trail) -> Option<(u32, Entry, usize)> {
+    fn member_from(
+        &self,
+        group: &Group,
+        members: &[u32],
+        start: usize,
+        trail: &mut Trail,
+    ) -> Option<(u32, Entry, usize)> {
         let start = start % members.len().max(1);
         for at in (start..members.len()).chain(0..start) {
             let candidate = members[at];
@@ -242,7 +256,7 @@ impl<V: View> Sight<'_, V> {
                 trail.skipped(candidate, Skip::Suspended);
                 continue;
             }
-            match self.usable(candidate) {
+            match self.usable(candidate).and_then(|entry| self.rested(group, candidate, entry)) {
                 Ok(entry) => return Some((candidate, entry, at)),
                 Err(why) => trail.skipped(candidate, why),
             }
@@ -263,6 +277,21 @@ impl<V: View> Sight<'_, V> {
             Some(why) => Err(why),
             None => Ok(entry),
         }
+    }
+
+    /// Whether a probe is worth an attempt that a healthier path could have served.
+    fn rested(&self, group: &Group, candidate: u32, entry: Entry) -> Result<Entry, Skip> {
+        if entry != Entry::Probe || group.strategy == Strategy::FillFirst {
+            return Ok(entry);
+        }
+        let path = self.routing.layout.path(candidate, self.ask.operation);
+        let blames = path.into_iter().filter(|slot| !self.view.gate(*slot).is_open());
+        let is_resting = |blame: Blame| {
+            let is_passing = blame.class.is_soft() || blame.class == ErrorClass::RateLimited;
+            is_passing && blame.probed_at + PROBE_REST > self.now
+        };
+        let is_any_resting = blames.filter_map(|slot| self.view.blame(slot)).any(is_resting);
+        if is_any_resting { Err(Skip::Resting) } else { Ok(entry) }
     }
 
     pub(crate) fn standing(&self, candidate: u32) -> Standing {

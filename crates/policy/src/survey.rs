@@ -15,7 +15,7 @@ use crate::{
 /// What a route has to offer when nothing is healthy.
 #[derive(Debug, Default)]
 pub(crate) struct Outlook {
-    /// The softly suspended candidate that is due soonest, and when.
+    /// The candidate to use when nothing is healthy and rested: half-open, else softly suspended and due soonest.
     pub(crate) soft: Option<(Moment, Pick)>,
     /// When the first candidate may be tried in a further round.
     pub(crate) earliest: Option<Moment>,
@@ -85,10 +85,20 @@ impl<V: View> Sight<'_, V> {
             outlook.is_full = true;
         } else if !self.may_pay(candidate) {
             outlook.lacks_token = true;
-        } else if let Standing::Soft(due) = self.standing(candidate)
-            && outlook.soft.is_none_or(|(soonest, _)| due < soonest)
-        {
-            outlook.soft = Some((due, self.pick_at(candidate, place, Entry::SoftLast, How::SoftLast)));
+        } else {
+            self.offer(outlook, candidate, place);
+        }
+    }
+
+    /// A path that comes last: a half-open one that was to rest goes before those that are not due yet.
+    fn offer(&self, outlook: &mut Outlook, candidate: u32, place: Place) {
+        let (due, entry, how) = match self.standing(candidate) {
+            Standing::Soft(due) => (due.max(self.now), Entry::SoftLast, How::SoftLast),
+            Standing::HalfOpen => (Moment::ZERO, Entry::Probe, How::Unrested),
+            _ => return,
+        };
+        if outlook.soft.is_none_or(|(soonest, _)| due < soonest) {
+            outlook.soft = Some((due, self.pick_at(candidate, place, entry, how)));
         }
     }
 

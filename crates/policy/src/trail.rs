@@ -22,6 +22,8 @@ pub enum Skip {
     SoftlySuspended,
     /// Another request is its probe.
     Probed,
+    /// It may be probed, and is left alone for a while because others are healthy.
+    Resting,
     /// Its credential carries all it may.
     Full,
     /// Already tried in this round.
@@ -60,6 +62,8 @@ pub enum How {
     Renewed,
     /// Only softly suspended paths were left; it is due soonest.
     SoftLast,
+    /// No healthy path was left, so a half-open one is probed before it has rested.
+    Unrested,
     /// Only hard suspensions were left; its last probe is oldest.
     LastResort,
 }

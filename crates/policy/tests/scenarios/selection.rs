@@ -91,13 +91,26 @@ fn s101_different_weights_are_honoured_without_naming_a_strategy() {
 fn s102_a_recovered_credential_gets_no_burst() {
     for kind in [Strategy::RoundRobin, Strategy::Weighted] {
         let mut world = World::with("c1/m1 c2/m1", |declared, _| declared.routes.push(strategy(kind)));
-        world.tells("pin=c1 rate_limited(60s) => c1/m1 | rate_limited 60s");
+        world.tells("pin=c1 rate_limited(90s) => c1/m1 | rate_limited 90s");
         picks(&mut world, 50);
-        world.tells("+60s");
+        world.tells("+90s");
         let told = picks(&mut world, 20);
         assert_eq!(told.matches("c1").count(), 10, "{kind:?}: {told}");
         assert!(!told.contains("c1 c1"), "{kind:?}: {told}");
     }
+}
+
+#[test]
+fn a_path_that_failed_in_passing_rests_while_others_are_healthy_and_is_tried_at_once_when_none_is() {
+    check(
+        "c1/m1 c2/m1",
+        "server_error ok => c1/m1 c2/m1 | served
+         +6s
+         ok => c2/m1 | served
+         +30s
+         ok => c2/m1 | served
+         rate_limited(60s) ok => c2/m1 c1/m1 | served",
+    );
 }
 
 #[test]
@@ -125,9 +138,9 @@ fn s104_fill_first_sticks_to_the_first_and_comes_back_when_it_recovers() {
 fn s106_a_conversation_stays_on_its_credential_also_when_a_higher_tier_recovers() {
     let mut world = World::with("a:c1/m1 b:c2/m2", |declared, _| declared.routes.push(route("a/m1 b/m2")));
     world.tells(
-        "of=a/m1 rate_limited(60s) => c1/m1 | rate_limited 60s
+        "of=a/m1 rate_limited(90s) => c1/m1 | rate_limited 90s
          later=talk ok => c2/m2 | served
-         +60s
+         +90s
          ok => c1/m1 | served
          later=talk ok => c2/m2 | served",
     );
