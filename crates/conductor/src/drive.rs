@@ -1,0 +1,139 @@
+//! One request from candidate to candidate, until one answers or nothing is left to try.
+//!
+//! It asks the policy, calls the executor and carries out what the policy says; it decides nothing itself.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use standin_core::{Moment, Outcome};
+use standin_policy::{Attempt, Ready, step};
+
+use crate::{
+    attempt::{Attempted, Failed, HoldLimits, Judge},
+    conductor::Shared,
+    ending::Refusal,
+    flow::Flow,
+    recorder::Recorder,
+    request::Request,
+};
+
+/// What a drive came to.
+pub(crate) enum Driven {
+    /// A whole answer.
+    Whole {
+        /// Status of the attempt that serves.
+        status: StatusCode,
+        /// Its headers.
+        headers: HeaderMap,
+        /// Its body.
+        body: Bytes,
+    },
+    /// A stream that has begun to say something.
+    Stream {
+        /// Headers of the attempt that serves.
+        headers: HeaderMap,
+        /// The stream itself.
+        flow: Box<Flow>,
+    },
+    /// Nothing could serve.
+    Failed(Box<Refusal>),
+}
+
+/// One request under way.
+pub(crate) struct Drive {
+    shared: Arc<Shared>,
+    recorder: Recorder,
+    /// Upstream bodies of this request's failures: the best of them may become the answer.
+    failed: Vec<Failed>,
+    is_head_out: Arc<AtomicBool>,
+}
+
+impl Drive {
+    pub(crate) fn new(shared: Arc<Shared>, recorder: Recorder, is_head_out: Arc<AtomicBool>) -> Self {
+        Self { shared, recorder, failed: Vec::new(), is_head_out }
+    }
+
+    pub(crate) async fn go(mut self) -> Driven {
+        loop {
+            let now = self.shared.clock.now();
+            match step(&mut self.recorder.run, &self.recorder.snapshot.session, now) {
+                Ready::Attempt(attempt, admission) => {
+                    self.recorder.begin(attempt, admission);
+                    match self.attempt(&attempt).await {
+                        Some(Attempted::Whole { status, headers, body, usage }) => {
+                            self.recorder.succeed(usage);
+                            return Driven::Whole { status, headers, body };
+                        }
+                        Some(Attempted::Stream { headers, held, stream }) => {
+                            self.recorder.opened();
+                            let keep_alive = self.recorder.run.params().keep_alive;
+                            let flow = Box::new(Flow::new(held, stream, self.recorder, keep_alive));
+                            return Driven::Stream { headers, flow };
+                        }
+                        Some(Attempted::Failed(failed)) => {
+                            self.recorder.fail(&failed.failure);
+                            self.failed.push(failed);
+                        }
+                        // The caller's own deadline: nobody is blamed.
+                        None => self.recorder.settle(Outcome::Abandoned),
+                    }
+                }
+                Ready::Wait { until, .. } => tokio::time::sleep(until.since(now)).await,
+                Ready::Finish(ending) => {
+                    let refusal = self.recorder.refuse(ending, &self.failed);
+                    return Driven::Failed(Box::new(refusal));
+                }
+            }
+        }
+    }
+
+    /// One attempt; `None` if the caller's own deadline came first.
+    async fn attempt(&self, attempt: &Attempt) -> Option<Attempted> {
+        let snapshot = &self.recorder.snapshot;
+        let request: &Request = &self.recorder.request;
+        let candidate = self.recorder.run.candidate(attempt);
+        let judge = Judge {
+            classifier: &snapshot.classifier,
+            request: &request.call,
+            upstream: snapshot.upstream(attempt.candidate()),
+            model: &candidate.model,
+            wall: self.shared.clock.wall(),
+            is_head_out: self.is_head_out.load(Ordering::Relaxed),
+        };
+        let params = self.recorder.run.params();
+        let limits = HoldLimits {
+            events_max: params.hold_events_max as usize,
+            bytes_max: params.hold_bytes_max as usize,
+        };
+        let executor = snapshot.executor(attempt.candidate());
+        let whole = async {
+            let sent = executor.send(&request.call, &candidate.model).await;
+            judge.follow(sent, limits).await
+        };
+        match self.recorder.deadline {
+            None => Some(whole.await),
+            Some(deadline) => tokio::time::timeout(self.left(deadline), whole).await.ok(),
+        }
+    }
+
+    fn left(&self, deadline: Moment) -> Duration {
+        deadline.since(self.shared.clock.now())
+    }
+}
+
+/// The head of a stream whose first content has not come yet.
+pub(crate) fn early_head() -> (StatusCode, HeaderMap) {
+    let mut headers = HeaderMap::new();
+    headers.insert(
+        http::header::CONTENT_TYPE,
+        http::HeaderValue::from_static("text/event-stream; charset=utf-8"),
+    );
+    (StatusCode::OK, headers)
+}

@@ -1,0 +1,210 @@
+//! The one place that records how attempts and requests end: to the policy and the store, to the log, to the shelf of
+//! stories. Executing, streaming and counting all come through here.
+
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+    time::SystemTime,
+};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use standin_core::{Dialect, ErrorClass, Failure, Moment, Outcome, Progress};
+use standin_policy::{Attempt, Ending, Run, Trail, opened, settle};
+use standin_store::Admission;
+use standin_wire::Usage;
+
+use crate::{
+    attempt::{Failed, Judge, StreamFault},
+    conductor::Shared,
+    ending::Refusal,
+    request::Request,
+    snapshot::Snapshot,
+    story::Story,
+};
+
+/// Everything one request has learnt, and what its current attempt holds.
+pub(crate) struct Recorder {
+    pub(crate) run: Run,
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) request: Request,
+    /// The caller's own deadline.
+    pub(crate) deadline: Option<Moment>,
+    shared: Arc<Shared>,
+    current: Option<(Attempt, Admission)>,
+    began: Moment,
+    began_wall: SystemTime,
+    ending: Option<Ending>,
+    usage: Usage,
+    overdue: Option<std::pin::Pin<Box<tokio::time::Sleep>>>,
+}
+
+impl Recorder {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        snapshot: Arc<Snapshot>,
+        request: Request,
+        run: Run,
+        began: Moment,
+        deadline: Option<Moment>,
+    ) -> Self {
+        let began_wall = shared.clock.wall();
+        let (current, ending, usage, overdue) = (None, None, Usage::default(), None);
+        Self { run, snapshot, request, deadline, shared, current, began, began_wall, ending, usage, overdue }
+    }
+
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.request.call.dialect
+    }
+
+    /// The attempt begins, holding what it has claimed.
+    pub(crate) fn begin(&mut self, attempt: Attempt, admission: Admission) {
+        self.current = Some((attempt, admission));
+    }
+
+    /// The first content of a stream: its path is open to everybody again.
+    pub(crate) fn opened(&mut self) {
+        opened(&self.run, &self.snapshot.session, self.shared.clock.now());
+    }
+
+    /// The attempt is over, for better or worse.
+    pub(crate) fn settle(&mut self, outcome: Outcome) {
+        let now = self.shared.clock.now();
+        if let Some((_, admission)) = self.current.take() {
+            settle(&mut self.run, &self.snapshot.session, admission, now, outcome);
+        }
+    }
+
+    /// The answer was complete.
+    pub(crate) fn succeed(&mut self, usage: Usage) {
+        self.usage = usage;
+        self.settle(Outcome::Success(self.request.call.operation.evidence()));
+        self.ending = Some(Ending::Served);
+    }
+
+    /// The attempt failed.
+    pub(crate) fn fail(&mut self, failure: &Failure) {
+        self.log_attempt(failure);
+        self.settle(Outcome::Failure(Box::new(failure.clone())));
+    }
+
+    /// Nothing could serve: what the caller is told.
+    pub(crate) fn refuse(&mut self, ending: Ending, failed: &[Failed]) -> Refusal {
+        let refusal = Refusal::new(&ending, failed, &self.request, &*self.shared.clock);
+        self.ending = Some(ending);
+        refusal
+    }
+
+    /// A stream went wrong after its first content: recorded, and the one frame the caller gets.
+    pub(crate) fn fail_in_stream(&mut self, fault: &StreamFault, usage: Usage) -> Bytes {
+        self.usage = usage;
+        let mut failed = self.judge(fault);
+        failed.failure.progress = Progress::ContentForwarded;
+        self.fail(&failed.failure);
+        let ending = self.next_ending();
+        let refusal = self.refuse(ending, &[failed]);
+        refusal.frame()
+    }
+
+    fn judge(&self, fault: &StreamFault) -> Failed {
+        let candidate = self.current.as_ref().map_or(0, |(attempt, _)| attempt.candidate());
+        let judge = Judge {
+            classifier: &self.snapshot.classifier,
+            request: &self.request.call,
+            upstream: self.snapshot.upstream(candidate),
+            model: &self.snapshot.routing.layout().candidate(candidate).model,
+            wall: self.shared.clock.wall(),
+            is_head_out: true,
+        };
+        judge.stream_fault(&HeaderMap::new(), fault, false)
+    }
+
+    /// The caller's own deadline passed in the middle of a stream.
+    pub(crate) fn overdue_in_stream(&mut self) -> Bytes {
+        self.settle(Outcome::Abandoned);
+        let ending = self.next_ending();
+        self.refuse(ending, &[]).frame()
+    }
+
+    /// What the policy says now that nothing more may be attempted.
+    fn next_ending(&mut self) -> Ending {
+        let now = self.shared.clock.now();
+        match self.run.next(now, &self.snapshot.session) {
+            standin_policy::Step::Finish(ending) => ending,
+            _ => Ending::CallerLeft,
+        }
+    }
+
+    /// Whether the caller's own deadline has passed; else the task is woken when it does.
+    pub(crate) fn is_overdue(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(deadline) = self.deadline else { return false };
+        let left = deadline.since(self.shared.clock.now());
+        let sleep = self.overdue.get_or_insert_with(|| Box::pin(tokio::time::sleep(left)));
+        sleep.as_mut().poll(cx) == Poll::Ready(())
+    }
+
+    fn log_attempt(&self, failure: &Failure) {
+        let Some((attempt, _)) = &self.current else { return };
+        let candidate = self.run.candidate(attempt);
+        let elapsed = self.shared.clock.now().since(attempt.started);
+        tracing::warn!(
+            request = %self.request.call.request_id,
+            attempt = attempt.number,
+            round = attempt.round,
+            credential = %candidate.credential,
+            upstream.model = %candidate.model,
+            status = failure.verdict.error.status,
+            class = %failure.class(),
+            rule = %failure.verdict.rule,
+            scope = %failure.verdict.scope,
+            elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+            "attempt {} failed: {}", attempt.number, failure.class(),
+        );
+    }
+
+    fn log_request(&self, ending: &Ending, elapsed: std::time::Duration) {
+        let (outcome, attempts, class) = match ending {
+            Ending::Served => ("served", None, None),
+            Ending::CallerLeft => ("caller_left", None, Some(ErrorClass::ClientGone)),
+            Ending::Failed(report) => ("failed", Some(report.attempts), report.cause.class()),
+        };
+        tracing::info!(
+            request = %self.request.call.request_id,
+            client = self.request.client.as_ref().map(|client| client.as_str()),
+            model = %self.request.call.model,
+            operation = %self.request.call.operation,
+            outcome,
+            attempts,
+            class = class.map(ErrorClass::as_str),
+            input_tokens = self.usage.input_tokens,
+            output_tokens = self.usage.output_tokens,
+            elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+            "request {outcome}",
+        );
+    }
+}
+
+/// A recorder that goes before its request ended means that the caller left: nothing is recorded but the story.
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        self.settle(Outcome::Abandoned);
+        let ending = self.ending.take().unwrap_or(Ending::CallerLeft);
+        let elapsed = self.shared.clock.now().since(self.began);
+        self.log_request(&ending, elapsed);
+        self.shared.stories.keep(Story {
+            id: self.request.call.request_id.clone(),
+            model: self.request.call.model.clone(),
+            began: self.began_wall,
+            elapsed,
+            trail: self.take_trail(),
+            ending,
+            usage: std::mem::take(&mut self.usage),
+        });
+    }
+}
+
+impl Recorder {
+    fn take_trail(&self) -> Trail {
+        self.run.trail().clone()
+    }
+}

@@ -1,0 +1,61 @@
+//! Whole answers: who serves, who is asked, what is shown.
+
+use crate::stage::{Act, CALLERS_FAULT, SERVED, Stage, UNSUPPORTED, text};
+
+#[tokio::test(start_paused = true)]
+async fn an_unsupported_model_falls_to_the_stand_in_and_is_not_asked_again() {
+    let stage = Stage::new(vec![vec![Act::Reply(400, UNSUPPORTED)], vec![Act::Reply(200, SERVED)]]);
+    for _ in 0..12 {
+        let answer = stage.ask().await;
+        assert_eq!(answer.status, 200);
+        assert!(text(answer).await.contains(r#""model":"m""#));
+    }
+    assert_eq!(stage.calls(), [1, 12]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transient_fault_rests_for_longer_than_its_short_suspension_while_another_path_is_healthy() {
+    let stage = Stage::new(vec![vec![Act::Reply(500, "{}")], vec![Act::Reply(200, SERVED)]]);
+    for _ in 0..12 {
+        assert_eq!(stage.ask().await.status, 200);
+        tokio::time::advance(std::time::Duration::from_secs(6)).await;
+    }
+    assert_eq!(stage.calls(), [1, 12]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s001_the_callers_own_fault_costs_one_call_and_comes_back_unchanged() {
+    let stage = Stage::new(vec![vec![Act::Reply(400, CALLERS_FAULT)], vec![Act::Reply(400, CALLERS_FAULT)]]);
+    for _ in 0..12 {
+        let answer = stage.ask().await;
+        assert_eq!(answer.status, 400);
+        assert_eq!(answer.headers["x-should-retry"], "false");
+        assert_eq!(text(answer).await, CALLERS_FAULT);
+    }
+    assert_eq!(stage.calls().iter().sum::<usize>(), 12);
+    assert!(stage.conductor.store().export().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn s087_s092_an_empty_or_foreign_200_is_a_failure_that_falls_back() {
+    for body in
+        ["", "<html><body>hello</body></html>", r#"{"error":{"message":"boom","type":"server_error"}}"#]
+    {
+        let stage = Stage::new(vec![vec![Act::Reply(200, body)], vec![Act::Reply(200, SERVED)]]);
+        for _ in 0..3 {
+            assert_eq!(stage.ask().await.status, 200);
+        }
+        assert_eq!(stage.calls(), [1, 3], "for {body:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_decision_can_be_read_by_the_request_id() {
+    let stage = Stage::new(vec![vec![Act::Reply(400, UNSUPPORTED)], vec![Act::Reply(200, SERVED)]]);
+    let request = stage.request(false);
+    let id = request.call.request_id.clone();
+    let _ = stage.conductor.run(request).await;
+    let story = stage.conductor.story(&id).unwrap();
+    let told = serde_json::to_string(&*story).unwrap();
+    assert!(told.contains("model_unsupported") && told.contains("served"), "{told}");
+}
