@@ -85,5 +85,6 @@ pub use ladder::{Sentence, sentence};
 pub use params::{ATTEMPTS_CEILING, Params, ParamsError, UnknownFate};
 pub use routing::{RouteIndex, Routing, RoutingError};
 pub use run::{Attempt, Run, Step};
+pub use select::PROBE_REST;
 pub use suspend::{Observation, forgotten_at, merge, observe};
 pub use trail::{How, Note, Skip, Trail, Wake};

@@ -1,0 +1,156 @@
+//! Who may call: keys by digest, compared in constant time, and what each may ask for.
+
+use std::collections::HashMap;
+
+use http::{HeaderMap, HeaderName, header};
+use sha2::{Digest, Sha256};
+use standin_core::ClientId;
+use subtle::ConstantTimeEq;
+use wildmatch::WildMatch;
+
+/// Bytes of a presented key that are looked at; a longer one is no key.
+const KEY_BYTES_MAX: usize = 4096;
+
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+const X_GOOG_API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
+
+/// One caller.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// The operator's name for it.
+    pub name: ClientId,
+    /// SHA-256 of its key. The key itself is not kept.
+    pub digest: [u8; 32],
+    /// Globs over the names it may ask for.
+    pub models: Vec<String>,
+    /// Whether it may pin a credential.
+    pub may_pin: bool,
+}
+
+/// Every caller. Without any, everybody may call: whoever builds one has checked that the listener is a loopback.
+#[derive(Debug, Default)]
+pub struct Keyring {
+    by_head: HashMap<[u8; 8], Vec<Known>>,
+}
+
+/// A caller, ready to be asked.
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub(crate) name: ClientId,
+    pub(crate) may_pin: bool,
+    digest: [u8; 32],
+    models: Vec<WildMatch>,
+}
+
+impl Known {
+    pub(crate) fn may_ask_for(&self, model: &str) -> bool {
+        self.models.iter().any(|glob| glob.matches(model))
+    }
+}
+
+impl Keyring {
+    /// A keyring of these callers.
+    #[must_use]
+    pub fn new(clients: Vec<Client>) -> Self {
+        let mut by_head: HashMap<_, Vec<Known>> = HashMap::new();
+        for Client { name, digest, models, may_pin } in clients {
+            let models = models.iter().map(|glob| WildMatch::new(glob)).collect();
+            by_head.entry(head(&digest)).or_default().push(Known { name, may_pin, digest, models });
+        }
+        Self { by_head }
+    }
+
+    /// Whether keys are asked for at all.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.by_head.is_empty()
+    }
+
+    /// The caller behind a key. Only digests are compared, so timing says nothing about a key.
+    pub(crate) fn find(&self, key: &[u8]) -> Option<&Known> {
+        if key.is_empty() || key.len() > KEY_BYTES_MAX {
+            return None;
+        }
+        let digest: [u8; 32] = Sha256::digest(key).into();
+        let same_head = self.by_head.get(&head(&digest))?;
+        same_head.iter().find(|known| bool::from(known.digest.ct_eq(&digest)))
+    }
+}
+
+fn head(digest: &[u8; 32]) -> [u8; 8] {
+    let mut head = [0; 8];
+    head.copy_from_slice(&digest[..8]);
+    head
+}
+
+/// The key a request presents, in any of the forms that clients use.
+pub(crate) fn presented<'r>(headers: &'r HeaderMap, query: Option<&'r str>) -> Option<&'r [u8]> {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| {
+        let (scheme, key) = value.as_bytes().split_at_checked(7)?;
+        scheme.eq_ignore_ascii_case(b"bearer ").then(|| key.trim_ascii())
+    });
+    let header = |name: &HeaderName| headers.get(name).map(|value| value.as_bytes());
+    let in_query = || {
+        let pairs = query?.split('&');
+        pairs.filter_map(|pair| pair.strip_prefix("key=")).map(str::as_bytes).next()
+    };
+    bearer.or_else(|| header(&X_API_KEY)).or_else(|| header(&X_GOOG_API_KEY)).or_else(in_query)
+}
+
+/// The query without the caller's key.
+pub(crate) fn without_key(query: &str) -> Option<String> {
+    let kept: Vec<_> = query.split('&').filter(|pair| !pair.starts_with("key=") && !pair.is_empty()).collect();
+    (!kept.is_empty()).then(|| kept.join("&"))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn ring() -> Keyring {
+        let digest = Sha256::digest(b"a-key-of-a-laptop").into();
+        let models = vec!["gpt-*".to_owned()];
+        Keyring::new(vec![Client { name: "laptop".into(), digest, models, may_pin: false }])
+    }
+
+    #[test]
+    fn a_key_is_found_in_every_form_that_clients_use() {
+        let forms: [(&[(HeaderName, &str)], Option<&str>); 5] = [
+            (&[(header::AUTHORIZATION, "Bearer a-key-of-a-laptop")], None),
+            (&[(header::AUTHORIZATION, "bearer  a-key-of-a-laptop")], None),
+            (&[(X_API_KEY, "a-key-of-a-laptop")], None),
+            (&[(X_GOOG_API_KEY, "a-key-of-a-laptop")], None),
+            (&[], Some("beta=true&key=a-key-of-a-laptop")),
+        ];
+        for (pairs, query) in forms {
+            let pair = |(name, value): &(HeaderName, &str)| (name.clone(), HeaderValue::from_str(value).unwrap());
+            let headers: HeaderMap = pairs.iter().map(pair).collect();
+            let known = presented(&headers, query).and_then(|key| ring().find(key).map(|known| known.name.clone()));
+            assert_eq!(known, Some("laptop".into()), "{pairs:?} {query:?}");
+        }
+    }
+
+    #[test]
+    fn k4_anything_else_is_no_key() {
+        let ring = ring();
+        let long = vec![b'a'; 1 << 20];
+        for key in [&b""[..], b"a-key-of-a-lapto", b"a-key-of-a-laptop ", b"\"a\"%00", b"\0", &long] {
+            assert!(ring.find(key).is_none());
+        }
+    }
+
+    #[test]
+    fn globs_say_what_a_caller_may_ask_for() {
+        let ring = ring();
+        let known = ring.find(b"a-key-of-a-laptop").unwrap();
+        assert_eq!((known.may_ask_for("gpt-5"), known.may_ask_for("claude")), (true, false));
+    }
+
+    #[test]
+    fn the_key_leaves_the_query_and_the_rest_stays() {
+        assert_eq!(without_key("beta=true&key=abc&x=1").as_deref(), Some("beta=true&x=1"));
+        assert_eq!(without_key("key=abc"), None);
+    }
+}

@@ -1,0 +1,22 @@
+//! The front door: connections, routes, callers' keys, limits and drain.
+//!
+//! The route fixes the dialect before anything else happens, so that every failure, our own included, has the shape
+//! its caller reads. This room deliberately knows no provider and decides no retry.
+
+mod accept;
+mod body;
+mod handle;
+mod ids;
+mod keys;
+mod limits;
+mod listing;
+mod refusal;
+mod routes;
+mod site;
+
+pub use accept::{Drained, serve};
+pub use ids::RequestIds;
+pub use keys::{Client, Keyring};
+pub use limits::Limits;
+pub use routes::{Action, Route, route};
+pub use site::Site;
