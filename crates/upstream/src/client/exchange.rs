@@ -169,3 +169,56 @@ fn sentence(error: &hyper::Error) -> String {
         None => error.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::{TcpListener, TcpStream},
+    };
+
+    use super::*;
+    use crate::client::{pool::Pool, socket::Socket};
+
+    fn request() -> Request<Full<Bytes>> {
+        let request = Request::post("/").header("host", "here");
+        request.body(Full::new(Bytes::from_static(b"{}"))).unwrap()
+    }
+
+    #[tokio::test]
+    async fn b10_a_request_that_meets_a_dead_connection_comes_back_untouched() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (upstream, _) = listener.accept().await.unwrap();
+        let mut connection = Box::new(Connection::open(Socket::plain(stream)).await.unwrap());
+        assert!(connection.is_ready());
+        drop(upstream);
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+
+        // The close happened after the pool had looked, so it is found only when the request is about to go out.
+        let shelf = Shelf::new(&Arc::new(Pool::default()), &Arc::from("origin"));
+        let Ok(Err(Unsent(back))) = begin(connection, request(), shelf, &Limits::default()).await else {
+            panic!("the request was due back");
+        };
+        assert_eq!(back.headers()["host"], "here");
+        assert_eq!(back.into_body().size_hint().exact(), Some(2));
+    }
+
+    #[tokio::test]
+    async fn silence_before_a_byte_could_be_written_is_a_timeout_of_a_request_never_sent() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (mut upstream, _) = listener.accept().await.unwrap();
+        // Filled to the brim by something that is not a request.
+        while stream.try_write(&[b'x'; 65536]).is_ok() {}
+        stream.flush().await.unwrap();
+        let connection = Box::new(Connection::open(Socket::plain(stream)).await.unwrap());
+        let shelf = Shelf::new(&Arc::new(Pool::default()), &Arc::from("origin"));
+        let limits = Limits { first_byte: std::time::Duration::from_millis(50), ..Limits::default() };
+        let error = begin(connection, request(), shelf, &limits).await.err().unwrap();
+        assert_eq!((error.class, error.progress), (standin_core::ErrorClass::Timeout, Progress::NotSent));
+        assert_eq!(upstream.read_u8().await.unwrap(), b'x');
+    }
+}
