@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::task::AbortHandle;
+use tokio::{runtime::Handle, task::AbortHandle};
 
 use super::connection::Connection;
 
@@ -74,9 +74,11 @@ impl Pool {
         };
         shelf.push_back(Idle { connection, since });
         let surplus = if shelf.len() > IDLE_PER_ORIGIN_MAX { shelf.pop_front() } else { None };
-        if shelves.sweeper.is_none() {
-            let sweeping = tokio::spawn(sweep_until_gone(Arc::downgrade(&self)));
-            shelves.sweeper = Some(sweeping.abort_handle());
+        // A reply may be dropped after its runtime has ended; then nothing is left to sweep for.
+        if shelves.sweeper.as_ref().is_none_or(AbortHandle::is_finished)
+            && let Ok(runtime) = Handle::try_current()
+        {
+            shelves.sweeper = Some(runtime.spawn(sweep_until_gone(Arc::downgrade(&self))).abort_handle());
         }
         drop(shelves);
         // Closing a socket is a system call, so not under the lock.

@@ -1,5 +1,15 @@
 //! Replies that are whole, and replies that are not.
 
+use std::{
+    future::poll_fn,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Wake, Waker},
+    time::Duration,
+};
+
 use standin_core::{ErrorClass::*, Progress::*};
 use standin_testkit::{Play, ScriptedUpstream};
 use tokio::io::AsyncWriteExt;
@@ -27,7 +37,7 @@ async fn a_big_body_goes_out_and_comes_back_whole() {
 
 #[tokio::test]
 async fn a_stream_is_handed_on_chunk_by_chunk_while_it_runs() {
-    let play = Play::sse_head().chunk("one").pause(std::time::Duration::from_millis(30)).chunk("two").end();
+    let play = Play::sse_head().chunk("one").pause(Duration::from_millis(30)).chunk("two").end();
     let upstream = ScriptedUpstream::always(play).await;
     let mut body = Client::new(&upstream.base_url()).post("{}").await.unwrap().into_body();
     assert_eq!(next(&mut body).await.unwrap().unwrap(), "one");
@@ -126,4 +136,41 @@ async fn an_error_body_is_cut_off_at_its_limit_and_never_fails() {
         let reply = Client::new(&upstream.base_url()).post("{}").await.unwrap();
         assert_eq!(standin_upstream::collect_error(reply.into_body()).await.len(), length);
     }
+}
+
+/// Passes wakes on and counts them.
+struct Counting {
+    to: Waker,
+    wakes: AtomicUsize,
+}
+
+impl Wake for Counting {
+    fn wake(self: Arc<Self>) {
+        self.wakes.fetch_add(1, Ordering::Relaxed);
+        self.to.wake_by_ref();
+    }
+}
+
+#[tokio::test]
+async fn a_chunk_wakes_its_reader_once() {
+    const CHUNKS: usize = 20;
+    let play = (0..CHUNKS)
+        .fold(Play::sse_head(), |play, _| play.pause(Duration::from_millis(10)).chunk("data: x\n\n"));
+    let upstream = ScriptedUpstream::always(play.end()).await;
+    let mut body = Client::new(&upstream.base_url()).post("{}").await.unwrap().into_body();
+    let mut counting: Option<Arc<Counting>> = None;
+    let mut chunks = 0;
+    while let Some(frame) = poll_fn(|cx| {
+        let to = || Arc::new(Counting { to: cx.waker().clone(), wakes: AtomicUsize::new(0) });
+        let waker = Waker::from(counting.get_or_insert_with(to).clone());
+        body.as_mut().poll_frame(&mut Context::from_waker(&waker))
+    })
+    .await
+    {
+        chunks += frame.unwrap().into_data().unwrap().len() / 9;
+    }
+    let wakes = counting.unwrap().wakes.load(Ordering::Relaxed);
+    assert_eq!(chunks, CHUNKS);
+    // The end of the body may come by itself.
+    assert!(wakes <= CHUNKS + 1, "{wakes} wakes for {chunks} chunks");
 }
