@@ -1,0 +1,330 @@
+//! From the file as it is written to the validated value; every mistake that can be found at once.
+
+use std::{
+    collections::HashSet,
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use standin_core::{ErrorClass, Secret};
+
+use crate::{
+    config::{
+        Admin, Client, ClientKey, Config, Credential, Model, Policy, Route, Rule, Target, Timeouts, Upstream,
+    },
+    file::{self, File, Text},
+    problem::{ConfigError, Problem, Problems},
+    secrets::{Sources, client_digest, is_sample, resolve},
+    text::{address, base_url, duration},
+};
+
+/// Where a file without `listen` listens.
+const LISTEN: &str = "127.0.0.1:8317";
+/// Largest weight of a credential.
+const WEIGHT_MAX: u32 = 1000;
+
+impl Config {
+    /// Reads and validates a file. Paths in it are relative to its folder.
+    ///
+    /// # Errors
+    /// When it cannot be read, or with everything that is wrong with it.
+    pub fn load(path: &Path, sources: &dyn Sources) -> Result<Self, ConfigError> {
+        let text = fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        Self::parse(&text, path, sources)
+    }
+
+    /// Validates a text as if it stood in the file `path`.
+    ///
+    /// # Errors
+    /// With everything that is wrong with it.
+    pub fn parse(text: &str, path: &Path, sources: &dyn Sources) -> Result<Self, ConfigError> {
+        let wrong = |problems: Vec<Problem>| ConfigError::Wrong { path: path.to_owned(), problems };
+        let mut problems = Problems::new(text);
+        let file: File = toml::from_str(text).map_err(|error| {
+            let span = error.span().unwrap_or(0..0);
+            problems.add(span.clone(), key_at(text, span.start), error.message());
+            wrong(std::mem::take(&mut problems.found))
+        })?;
+        let folder = path.parent().map_or_else(PathBuf::new, Path::to_owned);
+        let mut check = Check { problems, folder, sources, warnings: Vec::new() };
+        match check.config(&file) {
+            Some(config) if check.problems.found.is_empty() => Ok(config),
+            _ => Err(wrong(check.problems.found)),
+        }
+    }
+}
+
+/// The key on the line of a syntax error, for the message.
+fn key_at(text: &str, at: usize) -> &str {
+    let start = text[..text.floor_char_boundary(at)].rfind('\n').map_or(0, |newline| newline + 1);
+    let line = text[start..].lines().next().unwrap_or_default();
+    let key = line.split('=').next().unwrap_or_default().trim();
+    if key.is_empty() { "the file" } else { key }
+}
+
+struct Check<'t> {
+    problems: Problems<'t>,
+    folder: PathBuf,
+    sources: &'t dyn Sources,
+    warnings: Vec<String>,
+}
+
+impl Check<'_> {
+    fn config(&mut self, file: &File) -> Option<Config> {
+        let listen = match &file.listen {
+            Some(text) => address(&mut self.problems, "listen", text),
+            None => LISTEN.parse().ok(),
+        };
+        let admin = file.admin.as_ref().and_then(|admin| self.admin(admin));
+        let clients: Vec<_> = file.client.iter().filter_map(|client| self.client(client)).collect();
+        self.unique("client.name", file.client.iter().map(|client| &client.name));
+        self.unique("upstream.name", file.upstream.iter().map(|upstream| &upstream.name));
+        let ids = file.upstream.iter().flat_map(|upstream| &upstream.credential);
+        self.unique("upstream.credential.id", ids.map(|credential| &credential.id));
+        let upstreams: Vec<_> = file.upstream.iter().map(|upstream| self.upstream(upstream)).collect();
+        let routes: Vec<_> = file.route.iter().map(|route| self.route(route, &file.upstream)).collect();
+        self.unique("route.alias", file.route.iter().map(|route| &route.alias));
+        let policy = self.policy(&file.policy);
+        let rules: Vec<_> = file.rule.iter().filter_map(|rule| self.rule(rule, &file.upstream)).collect();
+        let listen = listen?;
+        self.reachable(file, listen);
+        if file.upstream.is_empty() {
+            self.problems.add(0..0, "upstream", "there is no [[upstream]]: nothing could be served");
+        }
+        let warnings = std::mem::take(&mut self.warnings);
+        Some(Config { listen, admin, clients, upstreams, routes, policy, rules, warnings })
+    }
+
+    /// Without keys only this machine may call.
+    fn reachable(&mut self, file: &File, listen: SocketAddr) {
+        if !file.client.is_empty() {
+            return;
+        }
+        if listen.ip().is_loopback() {
+            self.warnings.push("no [[client]]: everybody on this machine may call".to_owned());
+        } else {
+            let span = file.listen.as_ref().map_or(0..0, Text::span);
+            let message = "others can reach this address and no [[client]] is declared; add one, or listen on 127.0.0.1";
+            self.problems.add(span, "listen", message);
+        }
+    }
+
+    fn unique<'f>(&mut self, key: &str, names: impl Iterator<Item = &'f Text>) {
+        let mut seen = HashSet::new();
+        for name in names {
+            if name.get_ref().trim().is_empty() {
+                self.problems.add(name.span(), key, "this is empty");
+            } else if !seen.insert(name.get_ref().clone()) {
+                self.problems.add(name.span(), key, format!("`{}` stands here twice", name.get_ref()));
+            }
+        }
+    }
+
+    fn admin(&mut self, admin: &file::Admin) -> Option<Admin> {
+        let listen = address(&mut self.problems, "admin.listen", &admin.listen)?;
+        let token = self.secret("admin.token", &admin.token)?;
+        Some(Admin { listen, token })
+    }
+
+    fn client(&mut self, client: &file::Client) -> Option<Client> {
+        match client_digest(client.key.get_ref(), &self.folder, self.sources) {
+            Ok(digest) => Some(Client {
+                name: client.name.get_ref().clone(),
+                key: ClientKey { digest },
+                models: client.models.clone(),
+                pin: client.pin,
+            }),
+            Err(message) => {
+                self.problems.add(client.key.span(), "client.key", message);
+                None
+            }
+        }
+    }
+
+    fn secret(&mut self, key: &str, text: &Text) -> Option<Secret> {
+        let secret = resolve(text.get_ref(), &self.folder, self.sources);
+        let checked = secret.and_then(|secret| match is_sample(secret.expose()) {
+            true => Err("this is a sample value, not a key".to_owned()),
+            false => Ok(secret),
+        });
+        checked.map_err(|message| self.problems.add(text.span(), key, message)).ok()
+    }
+
+    fn upstream(&mut self, upstream: &file::Upstream) -> Upstream {
+        base_url(&mut self.problems, "upstream.base_url", &upstream.base_url, &mut self.warnings);
+        if upstream.credential.is_empty() {
+            let message = "an upstream needs at least one [[upstream.credential]]";
+            self.problems.add(upstream.name.span(), "upstream.credential", message);
+        }
+        let models: Vec<_> = upstream.model.iter().map(|model| self.model(model)).collect();
+        self.unique("upstream.model.name", upstream.model.iter().map(|model| &model.name));
+        let defaults = Timeouts::default();
+        let mut time = |key, text: &Option<Text>, default| {
+            duration(&mut self.problems, key, text.as_ref()).unwrap_or(default)
+        };
+        let timeouts = Timeouts {
+            connect: time("upstream.timeouts.connect", &upstream.timeouts.connect, defaults.connect),
+            first_byte: time("upstream.timeouts.first_byte", &upstream.timeouts.first_byte, defaults.first_byte),
+            idle: time("upstream.timeouts.idle", &upstream.timeouts.idle, defaults.idle),
+        };
+        Upstream {
+            name: upstream.name.get_ref().clone(),
+            kind: upstream.kind,
+            base_url: upstream.base_url.get_ref().clone(),
+            wire: upstream.wire,
+            proxy: upstream.proxy.as_ref().map(|proxy| proxy.get_ref().clone()),
+            headers: self.headers(upstream),
+            timeouts,
+            suspend: upstream.suspend,
+            trust: upstream.trust,
+            credentials: upstream.credential.iter().map(|credential| self.credential(credential)).collect(),
+            models,
+        }
+    }
+
+    fn headers(&mut self, upstream: &file::Upstream) -> Vec<(String, String)> {
+        let mut headers = Vec::new();
+        for (name, value) in &upstream.headers {
+            let is_fit = http::HeaderName::try_from(name.as_str()).is_ok()
+                && http::HeaderValue::try_from(value.get_ref().as_str()).is_ok();
+            if !is_fit {
+                self.problems.add(value.span(), "upstream.headers", format!("`{name}` cannot be sent as a header"));
+            }
+            headers.push((name.clone(), value.get_ref().clone()));
+        }
+        headers
+    }
+
+    fn credential(&mut self, credential: &file::Credential) -> Credential {
+        let weight = credential.weight.as_ref().map_or(1, |weight| *weight.get_ref());
+        if let Some(text) = credential.weight.as_ref().filter(|_| weight == 0 || weight > WEIGHT_MAX) {
+            let message = format!("{weight} is out of range: accepted is 1 to {WEIGHT_MAX}");
+            self.problems.add(text.span(), "upstream.credential.weight", message);
+        }
+        let in_flight_max = credential.in_flight_max.as_ref();
+        if let Some(most) = in_flight_max.filter(|most| *most.get_ref() == 0) {
+            self.problems.add(most.span(), "upstream.credential.in_flight_max", "0 would let no request through");
+        }
+        let key = credential.key.as_ref();
+        Credential {
+            id: credential.id.get_ref().clone(),
+            key: key.and_then(|key| self.secret("upstream.credential.key", key)).unwrap_or_else(|| Secret::new("")),
+            priority: credential.priority,
+            weight,
+            in_flight_max: in_flight_max.map(|most| *most.get_ref()),
+            proxy: credential.proxy.as_ref().map(|proxy| proxy.get_ref().clone()),
+            models: credential.models.clone(),
+            suspend: credential.suspend,
+        }
+    }
+
+    fn model(&mut self, model: &file::Model) -> Model {
+        self.unique("upstream.model.alias", model.alias.iter());
+        Model {
+            name: model.name.get_ref().clone(),
+            aliases: model.alias.iter().map(|alias| alias.get_ref().clone()).collect(),
+            context_tokens: model.context_tokens,
+        }
+    }
+
+    fn route(&mut self, route: &file::Route, upstreams: &[file::Upstream]) -> Route {
+        if route.tiers.is_empty() || route.tiers.iter().any(Vec::is_empty) {
+            self.problems.add(route.alias.span(), "route.tiers", "a route has at least one tier, and no tier is empty");
+        }
+        let mut seen = HashSet::new();
+        let mut tiers = Vec::new();
+        for tier in &route.tiers {
+            let mut targets = Vec::new();
+            for text in tier {
+                if !seen.insert(text.get_ref().clone()) {
+                    self.problems.add(text.span(), "route.tiers", format!("`{}` stands here twice", text.get_ref()));
+                }
+                targets.extend(self.target(text, upstreams));
+            }
+            tiers.push(targets);
+        }
+        let alias = route.alias.get_ref().clone();
+        Route { alias, tiers, strategy: route.strategy, affinity: route.affinity }
+    }
+
+    /// `UPSTREAM/MODEL`, where the model's own name may hold slashes.
+    fn target(&mut self, text: &Text, upstreams: &[file::Upstream]) -> Option<Target> {
+        let written = text.get_ref();
+        let named = |upstream: &&file::Upstream| {
+            written.strip_prefix(upstream.name.get_ref().as_str()).is_some_and(|rest| rest.starts_with('/'))
+        };
+        let Some(upstream) = upstreams.iter().find(named) else {
+            let known: Vec<_> = upstreams.iter().map(|upstream| upstream.name.get_ref().as_str()).collect();
+            let message = format!("`{written}` names no upstream; write UPSTREAM/MODEL, upstreams are: {}", known.join(", "));
+            self.problems.add(text.span(), "route.tiers", message);
+            return None;
+        };
+        let name = upstream.name.get_ref();
+        let model = &written[name.len() + 1..];
+        if !upstream.model.iter().any(|known| known.name.get_ref() == model) {
+            let known: Vec<_> = upstream.model.iter().map(|model| model.name.get_ref().as_str()).collect();
+            let message = format!("upstream `{name}` declares no model `{model}`; it declares: {}", known.join(", "));
+            self.problems.add(text.span(), "route.tiers", message);
+            return None;
+        }
+        Some(Target { upstream: name.clone(), model: model.to_owned() })
+    }
+
+    fn policy(&mut self, policy: &file::Policy) -> Policy {
+        if let Some(most) = policy.attempts_max.as_ref().filter(|most| !(1..=256).contains(most.get_ref())) {
+            let message = format!("{} is out of range: accepted is 1 to 256", most.get_ref());
+            self.problems.add(most.span(), "policy.attempts_max", message);
+        }
+        let mut time = |key, text: &Option<Text>| duration(&mut self.problems, key, text.as_ref());
+        Policy {
+            attempts_max: policy.attempts_max.as_ref().map(|most| *most.get_ref()),
+            soft_retries_max: policy.soft_retries_max,
+            credentials_max: policy.credentials_max,
+            rounds: policy.rounds,
+            wait_max: time("policy.wait_max", &policy.wait_max),
+            on_unknown_fate: policy.on_unknown_fate,
+            suspend: policy.suspend,
+            hold_events_max: policy.hold_events_max,
+            hold_bytes_max: policy.hold_bytes_max,
+            hold_max: time("policy.hold_max", &policy.hold_max),
+            keep_alive: time("policy.keep_alive", &policy.keep_alive),
+            probe_max: time("policy.probe_max", &policy.probe_max),
+            last_resort_interval: time("policy.last_resort_interval", &policy.last_resort_interval),
+            retry_budget_ratio: policy.retry_budget_ratio,
+            retry_budget_per_second: policy.retry_budget_per_second,
+            retry_budget_burst: policy.retry_budget_burst,
+            affinity_ttl: time("policy.affinity_ttl", &policy.affinity_ttl),
+        }
+    }
+
+    fn rule(&mut self, rule: &toml::Spanned<file::Rule>, upstreams: &[file::Upstream]) -> Option<Rule> {
+        let (span, rule) = (rule.span(), rule.get_ref());
+        if rule.status.is_none() && rule.body_contains.is_empty() && rule.body_regex.is_none() {
+            let message = "a rule needs a status, body_contains or body_regex; without any it would match everything";
+            self.problems.add(span, "rule", message);
+        }
+        if let Some(text) = &rule.body_regex
+            && let Err(error) = regex::bytes::Regex::new(text.get_ref())
+        {
+            self.problems.add(text.span(), "rule.body_regex", format!("this is no regular expression: {error}"));
+        }
+        if let Some(text) = &rule.upstream
+            && !upstreams.iter().any(|upstream| upstream.name.get_ref() == text.get_ref())
+        {
+            self.problems.add(text.span(), "rule.upstream", format!("there is no upstream `{}`", text.get_ref()));
+        }
+        let class: Result<ErrorClass, _> = rule.class.get_ref().parse();
+        let class = class.map_err(|error| self.problems.add(rule.class.span(), "rule.class", error.to_string())).ok()?;
+        Some(Rule {
+            upstream: rule.upstream.as_ref().map(|text| text.get_ref().clone()),
+            status: rule.status.as_ref().map(|status| *status.get_ref()),
+            body_contains: rule.body_contains.clone(),
+            body_regex: rule.body_regex.as_ref().map(|text| text.get_ref().clone()),
+            class,
+            suspend: rule.suspend,
+            stop: rule.stop,
+        })
+    }
+}

@@ -1,0 +1,20 @@
+//! One TOML file, or the environment, to a validated and immutable [`Config`].
+//!
+//! A file is read whole or refused whole: every mistake in it is reported at once, with file, line, key and what is
+//! accepted. This room deliberately knows no room but the vocabulary: what the values do is decided elsewhere.
+
+mod check;
+mod config;
+mod environment;
+mod file;
+mod problem;
+mod secrets;
+mod text;
+
+pub use config::{
+    Admin, Client, ClientKey, Config, Credential, Kind, Model, Policy, Route, Rule, Strategy, Target, Timeouts, Trust,
+    UnknownFate, Upstream, Wire,
+};
+pub use environment::{KNOWN, WellKnown};
+pub use problem::{ConfigError, Problem};
+pub use secrets::{KEY_CHARS_MIN, Sources};

@@ -1,0 +1,136 @@
+//! Files as operators write them: what is accepted, and what is said about what is not.
+
+use std::path::Path;
+
+use standin_config::{Config, ConfigError};
+
+const GOOD: &str = r#"
+listen = "127.0.0.1:8317"
+
+[[client]]
+name = "laptop"
+key = "env:STANDIN_KEY"
+
+[[upstream]]
+name = "one"
+kind = "openai-compat"
+base_url = "https://api.one.example/v1"
+timeouts = { first_byte = "300s" }
+
+  [[upstream.credential]]
+  id = "one-1"
+  key = "k-one-1"
+
+  [[upstream.model]]
+  name = "org/large"
+  alias = ["best"]
+
+[[route]]
+alias = "tiered"
+tiers = [["one/org/large"]]
+
+[policy]
+wait_max = "5s"
+
+[[rule]]
+upstream = "one"
+status = 400
+body_contains = ["arrearage"]
+class = "billing"
+"#;
+
+fn environment(name: &str) -> Option<String> {
+    (name == "STANDIN_KEY").then(|| "a-key-that-is-long-enough".to_owned())
+}
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse(text, Path::new("proxy.toml"), &environment)
+}
+
+/// What is said about `GOOD` with `from` replaced by `to`.
+fn said(from: &str, to: &str) -> String {
+    assert!(GOOD.contains(from), "{from}");
+    parse(&GOOD.replace(from, to)).unwrap_err().to_string()
+}
+
+#[test]
+fn a_good_file_is_read_with_every_value() {
+    let config = parse(GOOD).unwrap();
+    assert_eq!(config.clients[0].models, ["*"]);
+    assert_eq!(config.upstreams[0].timeouts.first_byte.as_secs(), 300);
+    assert_eq!(config.upstreams[0].timeouts.connect.as_secs(), 5);
+    assert_eq!(config.upstreams[0].credentials[0].key.expose(), "k-one-1");
+    assert_eq!(config.routes[0].tiers[0][0].model, "org/large");
+    assert_eq!(config.policy.wait_max.unwrap().as_secs(), 5);
+}
+
+#[test]
+fn every_mistake_names_file_line_key_and_what_is_accepted() {
+    let cases = [
+        ("listen = \"127.0.0.1:8317\"", "lissten = \"x\"", "proxy.toml:2:1: lissten: unknown field `lissten`, expected"),
+        ("127.0.0.1:8317", "localhost", "proxy.toml:2:10: listen: `localhost` is no address"),
+        ("openai-compat", "openai", "proxy.toml:10:8: kind: unknown variant `openai`, expected one of `openai-compat`"),
+        ("https://api.one.example/v1", "ftp://x", "upstream.base_url: a base URL begins with http:// or https://"),
+        ("https://api.one", "https://user:pass@api.one", "a base URL holds no login"),
+        ("\"300s\"", "\"soon\"", "upstream.timeouts.first_byte: `soon` is no duration"),
+        ("k-one-1", "YOUR_API_KEY", "proxy.toml:16:9: upstream.credential.key: this is a sample value"),
+        ("env:STANDIN_KEY", "env:MISSING", "client.key: the environment variable `MISSING` is not set"),
+        ("env:STANDIN_KEY", "short", "client.key: a caller's key has at least 16 characters, this one has 5"),
+        ("env:STANDIN_KEY", "file:nowhere.txt", "client.key: cannot read nowhere.txt"),
+        ("one/org/large", "two/org/large", "route.tiers: `two/org/large` names no upstream; write UPSTREAM/MODEL"),
+        ("one/org/large", "one/small", "upstream `one` declares no model `small`; it declares: org/large"),
+        ("class = \"billing\"", "class = \"quota\"", "rule.class: unknown error class `quota`; known are model_unsupported"),
+        ("upstream = \"one\"", "upstream = \"two\"", "rule.upstream: there is no upstream `two`"),
+        ("body_contains = [\"arrearage\"]", "body_regex = \"(\"", "rule.body_regex: this is no regular expression"),
+        ("[policy]", "[policy]\nattempts_max = 0", "policy.attempts_max: 0 is out of range: accepted is 1 to 256"),
+        ("alias = [\"best\"]", "alias = [\"best\", \"best\"]", "upstream.model.alias: `best` stands here twice"),
+    ];
+    for (from, to, expected) in cases {
+        let said = said(from, to);
+        assert!(said.contains(expected), "{to}\n  said:     {said}\n  expected: {expected}");
+    }
+}
+
+#[test]
+fn k2_without_callers_keys_only_this_machine_may_call() {
+    let keyless = GOOD.replace("[[client]]\nname = \"laptop\"\nkey = \"env:STANDIN_KEY\"\n", "");
+    assert!(parse(&keyless).unwrap().warnings[0].contains("everybody on this machine"));
+    let open = keyless.replace("127.0.0.1", "0.0.0.0");
+    let said = parse(&open).unwrap_err().to_string();
+    assert!(said.contains("proxy.toml:2:10: listen: others can reach this address"), "{said}");
+}
+
+#[test]
+fn all_mistakes_are_reported_at_once() {
+    let text = GOOD.replace("k-one-1", "changeme").replace("\"300s\"", "\"soon\"").replace("one/org/large", "x/y");
+    let ConfigError::Wrong { problems, .. } = parse(&text).unwrap_err() else { panic!("not a list") };
+    assert_eq!(problems.len(), 3, "{problems:?}");
+}
+
+#[test]
+fn a_rule_that_would_match_everything_is_refused() {
+    let said = said("status = 400\nbody_contains = [\"arrearage\"]\n", "");
+    assert!(said.contains("a rule needs a status, body_contains or body_regex"), "{said}");
+}
+
+#[test]
+fn the_environment_alone_makes_upstreams_and_several_keys_rotate() {
+    let some = |name: &str| match name {
+        "OPENAI_API_KEY" => Some("k-1, k-2".to_owned()),
+        "GROQ_API_KEY" => Some("YOUR_GROQ_KEY".to_owned()),
+        _ => None,
+    };
+    let config = Config::from_environment(&some).unwrap();
+    assert_eq!(config.upstreams.len(), 1);
+    let ids: Vec<_> = config.upstreams[0].credentials.iter().map(|credential| credential.id.as_str()).collect();
+    assert_eq!(ids, ["openai-1", "openai-2"]);
+    let none = Config::from_environment(&|_: &str| None).unwrap_err().to_string();
+    assert!(none.contains("OPENAI_API_KEY"), "{none}");
+}
+
+#[test]
+fn no_secret_is_ever_printed() {
+    let config = parse(GOOD).unwrap();
+    let printed = format!("{config:?}");
+    assert!(!printed.contains("k-one-1") && !printed.contains("a-key-that-is"), "{printed}");
+}
