@@ -18,6 +18,8 @@ pub(super) struct Connection {
     /// None once the connection has ended.
     driver: Option<http1::Connection<Socket, Full<Bytes>>>,
     wrote: Wrote,
+    /// Whether the last question found nothing, so that the next one comes from a wake.
+    is_awaited: bool,
 }
 
 /// The answer to a request, or why there is none; the request comes back if it was never begun.
@@ -32,7 +34,7 @@ impl Connection {
             .handshake(socket)
             .await
             .map_err(|error| SendError::unreachable(error.to_string()))?;
-        Ok(Self { sender, driver: Some(driver), wrote })
+        Ok(Self { sender, driver: Some(driver), wrote, is_awaited: false })
     }
 
     /// Whether the next request can be sent at once. Also notices that the other end has left.
@@ -44,6 +46,7 @@ impl Connection {
     /// Hands the request over; it goes out when the connection is polled.
     pub(super) fn send(&mut self, request: Request<Full<Bytes>>) -> impl Future<Output = Sent> + use<> {
         self.wrote.clear();
+        self.is_awaited = false;
         self.sender.try_send_request(request)
     }
 
@@ -64,18 +67,20 @@ impl Connection {
         mut ask: impl FnMut(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
         // Both ends live in this task. If hyper's channels held our waker, handing over a chunk would wake the task
-        // that is taking it, once per chunk for nothing. So the first round is asked with a waker that does nothing.
+        // that is taking it, once per chunk for nothing. So whoever was woken looks with a waker that does nothing.
         let mut quiet = Context::from_waker(Waker::noop());
-        if let Poll::Ready(found) = ask(&mut quiet) {
-            return Poll::Ready(found);
+        let mut found = ask(&mut quiet);
+        if found.is_pending() && self.is_awaited {
+            self.drive(&mut quiet);
+            found = ask(&mut quiet);
         }
-        self.drive(&mut quiet);
-        if let Poll::Ready(found) = ask(&mut quiet) {
-            return Poll::Ready(found);
+        if found.is_pending() {
+            // This round is complete by itself and leaves the real waker wherever news can come from.
+            self.drive(cx);
+            found = ask(cx);
         }
-        // Nothing there: this round is complete by itself and leaves the real waker wherever news can come from.
-        self.drive(cx);
-        ask(cx)
+        self.is_awaited = found.is_pending();
+        found
     }
 
     fn drive(&mut self, cx: &mut Context<'_>) {
