@@ -1,0 +1,13 @@
+//! One binary for all that crosses rooms; each module is one topic.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "helpers of tests fail by panicking and may say what they do"
+)]
+
+mod arrows;
+mod repository;
+mod sizes;
