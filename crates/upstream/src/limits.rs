@@ -20,7 +20,7 @@ pub struct Limits {
     pub connect: Duration,
     /// From then until the head of the reply and the first byte of its body.
     pub first_byte: Duration,
-    /// Silence in the middle of a body. Noticed within a quarter more than this, see `exchange`.
+    /// Silence in the middle of a body. Noticed within a quarter more than this.
     pub idle: Duration,
 }
 
