@@ -2,7 +2,7 @@
 
 use std::{
     collections::hash_map::RandomState,
-    hash::{BuildHasher, Hash, Hasher},
+    hash::BuildHasher,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -10,9 +10,9 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use standin_core::{AffinityKey, Clock, ModelAlias, RequestId};
+use standin_core::{AffinityKey, Clock, ModelAlias, Moment, RequestId};
 use standin_policy::{Affinity, Ask, ConversationTurn, RouteIndex, Run, forgotten_at};
-use standin_store::{BudgetRate, Limits, Store};
+use standin_store::{BudgetRate, Limits, Shown, Store};
 
 use crate::{
     Answer, AnswerBody,
@@ -149,6 +149,18 @@ impl Conductor {
         &self.shared.store
     }
 
+    /// What is suspended at this moment, in a stable order.
+    #[must_use]
+    pub fn suspensions(&self) -> Vec<Shown> {
+        self.shared.store.list(self.now())
+    }
+
+    /// Now, on the clock that suspensions are counted by.
+    #[must_use]
+    pub fn now(&self) -> Moment {
+        self.shared.clock.now()
+    }
+
     /// The snapshot new requests begin with.
     #[must_use]
     pub fn snapshot(&self) -> Arc<Snapshot> {
@@ -165,11 +177,8 @@ impl Conductor {
         let client = request.client.as_ref().map(|client| client.as_str());
         let model = request.call.model.as_str();
         let digest = |kind: u8, number: u64| {
-            let half = |salt: u8| {
-                let mut hasher = self.shared.digests.build_hasher();
-                (salt, kind, number, client, model).hash(&mut hasher);
-                u128::from(hasher.finish())
-            };
+            let half =
+                |salt: u8| u128::from(self.shared.digests.hash_one((salt, kind, number, client, model)));
             AffinityKey(half(0) << 64 | half(1))
         };
         Some(match request.session {

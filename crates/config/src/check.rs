@@ -30,8 +30,8 @@ impl Config {
     /// # Errors
     /// When it cannot be read, or with everything that is wrong with it.
     pub fn load(path: &Path, sources: &dyn Sources) -> Result<Self, ConfigError> {
-        let text = fs::read_to_string(path)
-            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let text =
+            fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
         Self::parse(&text, path, sources)
     }
 
@@ -166,7 +166,11 @@ impl Check<'_> {
         };
         let timeouts = Timeouts {
             connect: time("upstream.timeouts.connect", &upstream.timeouts.connect, defaults.connect),
-            first_byte: time("upstream.timeouts.first_byte", &upstream.timeouts.first_byte, defaults.first_byte),
+            first_byte: time(
+                "upstream.timeouts.first_byte",
+                &upstream.timeouts.first_byte,
+                defaults.first_byte,
+            ),
             idle: time("upstream.timeouts.idle", &upstream.timeouts.idle, defaults.idle),
         };
         Upstream {
@@ -190,7 +194,11 @@ impl Check<'_> {
             let is_fit = http::HeaderName::try_from(name.as_str()).is_ok()
                 && http::HeaderValue::try_from(value.get_ref().as_str()).is_ok();
             if !is_fit {
-                self.problems.add(value.span(), "upstream.headers", format!("`{name}` cannot be sent as a header"));
+                self.problems.add(
+                    value.span(),
+                    "upstream.headers",
+                    format!("`{name}` cannot be sent as a header"),
+                );
             }
             headers.push((name.clone(), value.get_ref().clone()));
         }
@@ -205,12 +213,18 @@ impl Check<'_> {
         }
         let in_flight_max = credential.in_flight_max.as_ref();
         if let Some(most) = in_flight_max.filter(|most| *most.get_ref() == 0) {
-            self.problems.add(most.span(), "upstream.credential.in_flight_max", "0 would let no request through");
+            self.problems.add(
+                most.span(),
+                "upstream.credential.in_flight_max",
+                "0 would let no request through",
+            );
         }
         let key = credential.key.as_ref();
         Credential {
             id: credential.id.get_ref().clone(),
-            key: key.and_then(|key| self.secret("upstream.credential.key", key)).unwrap_or_else(|| Secret::new("")),
+            key: key
+                .and_then(|key| self.secret("upstream.credential.key", key))
+                .unwrap_or_else(|| Secret::new("")),
             priority: credential.priority,
             weight,
             in_flight_max: in_flight_max.map(|most| *most.get_ref()),
@@ -231,7 +245,11 @@ impl Check<'_> {
 
     fn route(&mut self, route: &file::Route, upstreams: &[file::Upstream]) -> Route {
         if route.tiers.is_empty() || route.tiers.iter().any(Vec::is_empty) {
-            self.problems.add(route.alias.span(), "route.tiers", "a route has at least one tier, and no tier is empty");
+            self.problems.add(
+                route.alias.span(),
+                "route.tiers",
+                "a route has at least one tier, and no tier is empty",
+            );
         }
         let mut seen = HashSet::new();
         let mut tiers = Vec::new();
@@ -239,7 +257,11 @@ impl Check<'_> {
             let mut targets = Vec::new();
             for text in tier {
                 if !seen.insert(text.get_ref().clone()) {
-                    self.problems.add(text.span(), "route.tiers", format!("`{}` stands here twice", text.get_ref()));
+                    self.problems.add(
+                        text.span(),
+                        "route.tiers",
+                        format!("`{}` stands here twice", text.get_ref()),
+                    );
                 }
                 targets.extend(self.target(text, upstreams));
             }
@@ -257,7 +279,10 @@ impl Check<'_> {
         };
         let Some(upstream) = upstreams.iter().find(named) else {
             let known: Vec<_> = upstreams.iter().map(|upstream| upstream.name.get_ref().as_str()).collect();
-            let message = format!("`{written}` names no upstream; write UPSTREAM/MODEL, upstreams are: {}", known.join(", "));
+            let message = format!(
+                "`{written}` names no upstream; write UPSTREAM/MODEL, upstreams are: {}",
+                known.join(", ")
+            );
             self.problems.add(text.span(), "route.tiers", message);
             return None;
         };
@@ -265,7 +290,8 @@ impl Check<'_> {
         let model = &written[name.len() + 1..];
         if !upstream.model.iter().any(|known| known.name.get_ref() == model) {
             let known: Vec<_> = upstream.model.iter().map(|model| model.name.get_ref().as_str()).collect();
-            let message = format!("upstream `{name}` declares no model `{model}`; it declares: {}", known.join(", "));
+            let message =
+                format!("upstream `{name}` declares no model `{model}`; it declares: {}", known.join(", "));
             self.problems.add(text.span(), "route.tiers", message);
             return None;
         }
@@ -302,21 +328,32 @@ impl Check<'_> {
     fn rule(&mut self, rule: &toml::Spanned<file::Rule>, upstreams: &[file::Upstream]) -> Option<Rule> {
         let (span, rule) = (rule.span(), rule.get_ref());
         if rule.status.is_none() && rule.body_contains.is_empty() && rule.body_regex.is_none() {
-            let message = "a rule needs a status, body_contains or body_regex; without any it would match everything";
+            let message =
+                "a rule needs a status, body_contains or body_regex; without any it would match everything";
             self.problems.add(span, "rule", message);
         }
         if let Some(text) = &rule.body_regex
             && let Err(error) = regex::bytes::Regex::new(text.get_ref())
         {
-            self.problems.add(text.span(), "rule.body_regex", format!("this is no regular expression: {error}"));
+            self.problems.add(
+                text.span(),
+                "rule.body_regex",
+                format!("this is no regular expression: {error}"),
+            );
         }
         if let Some(text) = &rule.upstream
             && !upstreams.iter().any(|upstream| upstream.name.get_ref() == text.get_ref())
         {
-            self.problems.add(text.span(), "rule.upstream", format!("there is no upstream `{}`", text.get_ref()));
+            self.problems.add(
+                text.span(),
+                "rule.upstream",
+                format!("there is no upstream `{}`", text.get_ref()),
+            );
         }
         let class: Result<ErrorClass, _> = rule.class.get_ref().parse();
-        let class = class.map_err(|error| self.problems.add(rule.class.span(), "rule.class", error.to_string())).ok()?;
+        let class = class
+            .map_err(|error| self.problems.add(rule.class.span(), "rule.class", error.to_string()))
+            .ok()?;
         Some(Rule {
             upstream: rule.upstream.as_ref().map(|text| text.get_ref().clone()),
             status: rule.status.as_ref().map(|status| *status.get_ref()),

@@ -217,7 +217,10 @@ pub enum UnknownFate {
 
 /// The parameters of the policy; `None` leaves the default to the policy itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-#[expect(missing_docs, reason = "the names are those of the policy's own parameters, which are documented there")]
+#[expect(
+    missing_docs,
+    reason = "the names are those of the policy's own parameters, which are documented there"
+)]
 pub struct Policy {
     pub attempts_max: Option<u32>,
     pub soft_retries_max: Option<u32>,

@@ -72,7 +72,8 @@ impl Config {
 fn upstream(known: &WellKnown, sources: &dyn Sources) -> Option<Upstream> {
     let keys = sources.variable(known.variable)?;
     let keys = keys.split(',').map(str::trim).filter(|key| !key.is_empty() && !is_sample(key));
-    let credentials: Vec<_> = (1..).zip(keys).map(|(number, key)| credential(known.name, number, key)).collect();
+    let credentials: Vec<_> =
+        (1..).zip(keys).map(|(number, key)| credential(known.name, number, key)).collect();
     if credentials.is_empty() {
         return None;
     }

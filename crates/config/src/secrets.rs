@@ -23,12 +23,14 @@ impl<F: Fn(&str) -> Option<String>> Sources for F {
 /// Reads `env:NAME`, `file:PATH` (relative to `folder`) or a literal.
 pub(crate) fn resolve(written: &str, folder: &Path, sources: &dyn Sources) -> Result<Secret, String> {
     if let Some(name) = written.strip_prefix("env:") {
-        let value = sources.variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let value =
+            sources.variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         return value.map(Secret::new).ok_or_else(|| format!("the environment variable `{name}` is not set"));
     }
     if let Some(path) = written.strip_prefix("file:") {
         let path = folder.join(path);
-        let text = fs::read_to_string(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        let text =
+            fs::read_to_string(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         let text = text.trim();
         if text.is_empty() {
             return Err(format!("{} is empty", path.display()));
@@ -46,7 +48,10 @@ pub(crate) fn client_digest(written: &str, folder: &Path, sources: &dyn Sources)
     let secret = resolve(written, folder, sources)?;
     let key = secret.expose();
     if is_sample(key) {
-        return Err("this is a sample value; make a key of your own, for example with `openssl rand -hex 24`".to_owned());
+        return Err(
+            "this is a sample value; make a key of your own, for example with `openssl rand -hex 24`"
+                .to_owned(),
+        );
     }
     let length = key.chars().count();
     if length < KEY_CHARS_MIN {
@@ -76,9 +81,19 @@ pub(crate) fn is_sample(key: &str) -> bool {
     };
     lower.is_empty()
         || (lower.starts_with('<') && lower.ends_with('>'))
-        || ["your_", "your-", "yourapi", "my-api-key", "changeme", "change-me", "change_me", "example", "placeholder"]
-            .iter()
-            .any(|sample| bare.starts_with(sample))
+        || [
+            "your_",
+            "your-",
+            "yourapi",
+            "my-api-key",
+            "changeme",
+            "change-me",
+            "change_me",
+            "example",
+            "placeholder",
+        ]
+        .iter()
+        .any(|sample| bare.starts_with(sample))
         || lower.contains("your-api-key")
         || lower.contains("your_api_key")
         || lower.contains("replace-me")
@@ -93,8 +108,16 @@ mod tests {
     #[test]
     fn k9_published_sample_keys_are_recognised_and_real_ones_are_not() {
         for sample in [
-            "YOUR_API_KEY", "your-api-key-1", "changeme", "<your key>", "sk-xxxxxxxxxxxxxxxxxxxx", "sk-...", "  ",
-            "sk-your-api-key-here", "0000000000000000", "CHANGE_ME_PLEASE_NOW",
+            "YOUR_API_KEY",
+            "your-api-key-1",
+            "changeme",
+            "<your key>",
+            "sk-xxxxxxxxxxxxxxxxxxxx",
+            "sk-...",
+            "  ",
+            "sk-your-api-key-here",
+            "0000000000000000",
+            "CHANGE_ME_PLEASE_NOW",
         ] {
             assert!(is_sample(sample), "{sample}");
         }

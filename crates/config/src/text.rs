@@ -10,7 +10,8 @@ pub(crate) fn duration(problems: &mut Problems<'_>, key: &str, text: Option<&Tex
     match humantime::parse_duration(text.get_ref()) {
         Ok(duration) => Some(duration),
         Err(error) => {
-            let message = format!("`{}` is no duration ({error}); write for example \"15s\" or \"2m\"", text.get_ref());
+            let message =
+                format!("`{}` is no duration ({error}); write for example \"15s\" or \"2m\"", text.get_ref());
             problems.add(text.span(), key, message);
             None
         }
@@ -21,7 +22,10 @@ pub(crate) fn duration(problems: &mut Problems<'_>, key: &str, text: Option<&Tex
 pub(crate) fn address(problems: &mut Problems<'_>, key: &str, text: &Text) -> Option<SocketAddr> {
     let parsed = text.get_ref().parse();
     if parsed.is_err() {
-        let message = format!("`{}` is no address; write for example \"127.0.0.1:8317\" or \"[::1]:8317\"", text.get_ref());
+        let message = format!(
+            "`{}` is no address; write for example \"127.0.0.1:8317\" or \"[::1]:8317\"",
+            text.get_ref()
+        );
         problems.add(text.span(), key, message);
     }
     parsed.ok()
@@ -38,7 +42,11 @@ pub(crate) fn base_url(problems: &mut Problems<'_>, key: &str, text: &Text, warn
         return problems.add(span, key, "a base URL begins with http:// or https:// and names a host");
     }
     if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-        return problems.add(span, key, "a base URL holds no login; put the key into [[upstream.credential]]");
+        return problems.add(
+            span,
+            key,
+            "a base URL holds no login; put the key into [[upstream.credential]]",
+        );
     }
     let host = uri.host().unwrap_or_default();
     let is_loopback = host == "localhost" || host.starts_with("127.") || host == "[::1]";

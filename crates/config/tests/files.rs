@@ -1,5 +1,7 @@
 //! Files as operators write them: what is accepted, and what is said about what is not.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 use std::path::Path;
 
 use standin_config::{Config, ConfigError};
@@ -67,23 +69,55 @@ fn a_good_file_is_read_with_every_value() {
 #[test]
 fn every_mistake_names_file_line_key_and_what_is_accepted() {
     let cases = [
-        ("listen = \"127.0.0.1:8317\"", "lissten = \"x\"", "proxy.toml:2:1: lissten: unknown field `lissten`, expected"),
+        (
+            "listen = \"127.0.0.1:8317\"",
+            "lissten = \"x\"",
+            "proxy.toml:2:1: lissten: unknown field `lissten`, expected",
+        ),
         ("127.0.0.1:8317", "localhost", "proxy.toml:2:10: listen: `localhost` is no address"),
-        ("openai-compat", "openai", "proxy.toml:10:8: kind: unknown variant `openai`, expected one of `openai-compat`"),
-        ("https://api.one.example/v1", "ftp://x", "upstream.base_url: a base URL begins with http:// or https://"),
+        (
+            "openai-compat",
+            "openai",
+            "proxy.toml:10:8: kind: unknown variant `openai`, expected one of `openai-compat`",
+        ),
+        (
+            "https://api.one.example/v1",
+            "ftp://x",
+            "upstream.base_url: a base URL begins with http:// or https://",
+        ),
         ("https://api.one", "https://user:pass@api.one", "a base URL holds no login"),
         ("\"300s\"", "\"soon\"", "upstream.timeouts.first_byte: `soon` is no duration"),
         ("k-one-1", "YOUR_API_KEY", "proxy.toml:16:9: upstream.credential.key: this is a sample value"),
         ("env:STANDIN_KEY", "env:MISSING", "client.key: the environment variable `MISSING` is not set"),
         ("env:STANDIN_KEY", "short", "client.key: a caller's key has at least 16 characters, this one has 5"),
         ("env:STANDIN_KEY", "file:nowhere.txt", "client.key: cannot read nowhere.txt"),
-        ("one/org/large", "two/org/large", "route.tiers: `two/org/large` names no upstream; write UPSTREAM/MODEL"),
+        (
+            "one/org/large",
+            "two/org/large",
+            "route.tiers: `two/org/large` names no upstream; write UPSTREAM/MODEL",
+        ),
         ("one/org/large", "one/small", "upstream `one` declares no model `small`; it declares: org/large"),
-        ("class = \"billing\"", "class = \"quota\"", "rule.class: unknown error class `quota`; known are model_unsupported"),
+        (
+            "class = \"billing\"",
+            "class = \"quota\"",
+            "rule.class: unknown error class `quota`; known are model_unsupported",
+        ),
         ("upstream = \"one\"", "upstream = \"two\"", "rule.upstream: there is no upstream `two`"),
-        ("body_contains = [\"arrearage\"]", "body_regex = \"(\"", "rule.body_regex: this is no regular expression"),
-        ("[policy]", "[policy]\nattempts_max = 0", "policy.attempts_max: 0 is out of range: accepted is 1 to 256"),
-        ("alias = [\"best\"]", "alias = [\"best\", \"best\"]", "upstream.model.alias: `best` stands here twice"),
+        (
+            "body_contains = [\"arrearage\"]",
+            "body_regex = \"(\"",
+            "rule.body_regex: this is no regular expression",
+        ),
+        (
+            "[policy]",
+            "[policy]\nattempts_max = 0",
+            "policy.attempts_max: 0 is out of range: accepted is 1 to 256",
+        ),
+        (
+            "alias = [\"best\"]",
+            "alias = [\"best\", \"best\"]",
+            "upstream.model.alias: `best` stands here twice",
+        ),
     ];
     for (from, to, expected) in cases {
         let said = said(from, to);
@@ -102,7 +136,8 @@ fn k2_without_callers_keys_only_this_machine_may_call() {
 
 #[test]
 fn all_mistakes_are_reported_at_once() {
-    let text = GOOD.replace("k-one-1", "changeme").replace("\"300s\"", "\"soon\"").replace("one/org/large", "x/y");
+    let text =
+        GOOD.replace("k-one-1", "changeme").replace("\"300s\"", "\"soon\"").replace("one/org/large", "x/y");
     let ConfigError::Wrong { problems, .. } = parse(&text).unwrap_err() else { panic!("not a list") };
     assert_eq!(problems.len(), 3, "{problems:?}");
 }
@@ -122,7 +157,8 @@ fn the_environment_alone_makes_upstreams_and_several_keys_rotate() {
     };
     let config = Config::from_environment(&some).unwrap();
     assert_eq!(config.upstreams.len(), 1);
-    let ids: Vec<_> = config.upstreams[0].credentials.iter().map(|credential| credential.id.as_str()).collect();
+    let ids: Vec<_> =
+        config.upstreams[0].credentials.iter().map(|credential| credential.id.as_str()).collect();
     assert_eq!(ids, ["openai-1", "openai-2"]);
     let none = Config::from_environment(&|_: &str| None).unwrap_err().to_string();
     assert!(none.contains("OPENAI_API_KEY"), "{none}");

@@ -22,7 +22,8 @@ const ALLOWED: [HeaderName; 1] = [HeaderName::from_static("openai-beta")];
 
 /// What an [`OpenAiCompat`] is built from.
 pub struct Settings {
-    /// The address of the API; see the crate's `base` module for what may be left out.
+    /// The address of the API. A path that names a version anywhere (`/v1`, `/api/v3`, `/v1beta/openai`) is complete;
+    /// one without gets `/v1`; one that ends in a call (`/chat/completions`) is cut off before it and then complete.
     pub base_url: String,
     /// An outbound proxy: `http://`, `socks5://` or `socks5h://`, with a login if need be.
     pub proxy: Option<String>,
@@ -40,11 +41,11 @@ pub struct Settings {
 
 /// The executor of one credential.
 pub struct OpenAiCompat {
-    endpoint: Endpoint,
+    pub(crate) endpoint: Endpoint,
     targets: Targets,
-    template: Template,
-    transport: Arc<dyn Transport>,
-    limits: Limits,
+    pub(crate) template: Template,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) limits: Limits,
 }
 
 impl OpenAiCompat {

@@ -5,7 +5,9 @@
 
 mod base;
 mod executor;
+mod models;
 mod route;
 
 pub use executor::{BuildError, OpenAiCompat, Settings};
+pub use models::MODELS_MAX;
 pub use route::Wire;

@@ -38,7 +38,8 @@ where
     let (parts, body) = request.into_parts();
     let id = site.ids.next();
     let headers = &parts.headers;
-    let (is_anthropic, is_google) = (headers.contains_key(ANTHROPIC_VERSION), headers.contains_key(GOOGLE_KEY));
+    let (is_anthropic, is_google) =
+        (headers.contains_key(ANTHROPIC_VERSION), headers.contains_key(GOOGLE_KEY));
     let route = route(&parts.method, parts.uri.path(), is_anthropic, is_google);
     let dialect = route.dialect;
     let answered = AssertUnwindSafe(answer(&site, &id, route, parts, body)).catch_unwind().await;
@@ -143,7 +144,8 @@ where
     let model = asked.model.or(model).unwrap_or_default();
     if caller.is_some_and(|known| !known.may_ask_for(&model)) {
         let shown: String = model.chars().take(200).collect();
-        let mut error = CallerError::new(ErrorKind::NotAllowed, format!("Your key may not ask for `{shown}`."));
+        let mut error =
+            CallerError::new(ErrorKind::NotAllowed, format!("Your key may not ask for `{shown}`."));
         error.param = Some("model".to_owned());
         return Err(error);
     }
@@ -162,7 +164,8 @@ where
     };
     let client: Option<ClientId> = caller.map(|known| known.name.clone());
     let Wishes { timeout, pin } = wishes;
-    let request = Request { call: Arc::new(call), client, timeout, pin, session, opening, has_assistant_turn };
+    let request =
+        Request { call: Arc::new(call), client, timeout, pin, session, opening, has_assistant_turn };
     let answer = site.conductor.run(request).await;
     // The body's share of the budget goes back with the last attempt: replays are over once an answer has begun.
     drop(held.share);
@@ -204,7 +207,9 @@ fn authenticate<'k>(keyring: &'k Keyring, parts: &Parts) -> Result<Option<&'k Kn
     }
     let key = presented(&parts.headers, parts.uri.query());
     let message = match key {
-        None => "You didn't provide an API key: send it as a bearer token, x-api-key, x-goog-api-key or ?key=.",
+        None => {
+            "You didn't provide an API key: send it as a bearer token, x-api-key, x-goog-api-key or ?key=."
+        }
         Some(_) => "The API key is not known here.",
     };
     match key.and_then(|key| keyring.find(key)) {
@@ -217,11 +222,17 @@ fn authenticate<'k>(keyring: &'k Keyring, parts: &Parts) -> Result<Option<&'k Kn
 fn check_host(parts: &Parts) -> Result<(), CallerError> {
     let mut hosts = parts.headers.get_all(header::HOST).iter();
     let is_one = match (hosts.next(), hosts.next()) {
-        (Some(host), None) => host.as_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]%".contains(byte)),
+        (Some(host), None) => {
+            host.as_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]%".contains(byte))
+        }
         (None, _) => parts.version == http::Version::HTTP_2 || parts.version == http::Version::HTTP_10,
         _ => false,
     };
-    if is_one { Ok(()) } else { Err(CallerError::new(ErrorKind::InvalidRequest, "The request must name exactly one host.")) }
+    if is_one {
+        Ok(())
+    } else {
+        Err(CallerError::new(ErrorKind::InvalidRequest, "The request must name exactly one host."))
+    }
 }
 
 fn bad_request(bad: BadRequest) -> CallerError {

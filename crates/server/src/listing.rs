@@ -29,7 +29,8 @@ pub(crate) fn one(
     let entries = entries(conductor, caller, created);
     let Some(entry) = entries.iter().find(|entry| entry.id == id) else {
         let shown: String = id.chars().take(200).collect();
-        let mut error = CallerError::new(ErrorKind::UnknownModel, format!("The model `{shown}` does not exist here."));
+        let mut error =
+            CallerError::new(ErrorKind::UnknownModel, format!("The model `{shown}` does not exist here."));
         error.param = Some("model".to_owned());
         return Err(error);
     };

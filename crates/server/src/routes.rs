@@ -173,7 +173,10 @@ mod tests {
         let Route { dialect, action } = at("POST", "/v1beta/models/qwen3:8b:streamGenerateContent");
         assert_eq!(dialect, Dialect::Gemini);
         let model = "qwen3:8b".to_owned();
-        assert_eq!(action, Action::RunModel { operation: Operation::GenerateContent, model, is_streaming: true });
+        assert_eq!(
+            action,
+            Action::RunModel { operation: Operation::GenerateContent, model, is_streaming: true }
+        );
         assert_eq!(at("POST", "/v1/models/a%2Fb:countTokens").dialect, Dialect::Gemini);
         assert_eq!(at("POST", "/v1beta/models/m:explode").action, Action::Nothing);
     }
@@ -184,14 +187,20 @@ mod tests {
         assert_eq!(list(false, false).action, Action::List(ListShape::Openai));
         assert_eq!(list(true, false).action, Action::List(ListShape::Anthropic));
         assert_eq!(list(false, true).action, Action::List(ListShape::Gemini));
-        assert_eq!(at("GET", "/v1/models/org/name").action, Action::Show(ListShape::Openai, "org/name".to_owned()));
+        assert_eq!(
+            at("GET", "/v1/models/org/name").action,
+            Action::Show(ListShape::Openai, "org/name".to_owned())
+        );
     }
 
     #[test]
     fn a10_unknown_paths_and_methods_keep_the_dialect_of_their_prefix() {
         assert_eq!(at("GET", "/v1/chat/completions").action, Action::WrongMethod);
         assert_eq!(at("GET", "/v1/messages").dialect, Dialect::AnthropicMessages);
-        assert_eq!(at("POST", "/v1beta/nothing"), Route { dialect: Dialect::Gemini, action: Action::Nothing });
+        assert_eq!(
+            at("POST", "/v1beta/nothing"),
+            Route { dialect: Dialect::Gemini, action: Action::Nothing }
+        );
         assert_eq!(at("GET", "//v1/models").action, Action::Nothing);
         assert_eq!(at("GET", "/v1/responses").action, Action::Upgrade);
     }

@@ -80,6 +80,9 @@ impl Site {
 
 impl fmt::Debug for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Site").field("conductor", &self.conductor).field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("Site")
+            .field("conductor", &self.conductor)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
     }
 }

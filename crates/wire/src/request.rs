@@ -134,7 +134,7 @@ impl<'de> Deserialize<'de> for Top<'de> {
                         Key::StreamOptions => (&mut top.stream_options, "stream_options"),
                         Key::Turns => (&mut top.turns, "messages"),
                         Key::System => (&mut top.system, "system"),
-                        Key::PromptCacheKey => (&mut top.prompt_cache_key, "prompt_cache_key"),
+                        Key::Cached => (&mut top.prompt_cache_key, "prompt_cache_key"),
                         Key::Previous => (&mut top.previous, "previous_response_id"),
                         Key::Conversation => (&mut top.conversation, "conversation"),
                         Key::Metadata => (&mut top.metadata, "metadata"),
@@ -164,7 +164,8 @@ enum Key {
     Turns,
     #[serde(alias = "instructions", alias = "systemInstruction")]
     System,
-    PromptCacheKey,
+    #[serde(rename = "prompt_cache_key")]
+    Cached,
     #[serde(rename = "previous_response_id")]
     Previous,
     Conversation,

@@ -1,5 +1,7 @@
 //! Whole requests through the real conductor: scripted executors, a clock that follows tokio's paused time.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 mod abandoned;
 mod errors;
 mod plain;
