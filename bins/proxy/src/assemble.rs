@@ -1,0 +1,184 @@
+//! From a validated configuration to the parts of a conductor.
+
+use std::{collections::HashMap, sync::Arc};
+
+use anyhow::{Context, bail};
+use standin_classify::{Classifier, OperatorRule, Trust, family_of_host};
+use standin_conductor::{Assembly, Upstream};
+use standin_config::{Config, Kind};
+use standin_core::{CredentialId, EndpointId, UpstreamId};
+use standin_openai_compat::{OpenAiCompat, Settings, Wire};
+use standin_policy::{
+    Credential, Declarations, Model, Params, Route, Routing, Strategy, Target, UnknownFate,
+};
+use standin_upstream::{Executor, Limits, Transport};
+
+type Executors = HashMap<CredentialId, Arc<dyn Executor>>;
+
+/// Builds everything that requests need.
+pub(crate) async fn assemble(config: &Config, transport: &Arc<dyn Transport>) -> anyhow::Result<Assembly> {
+    let mut declared = Declarations::default();
+    let mut executors: Executors = HashMap::new();
+    let mut upstreams = HashMap::new();
+    for upstream in &config.upstreams {
+        let first = credentials(upstream, transport, &mut declared, &mut executors)?;
+        models(upstream, &first, &mut declared).await;
+        let uri: http::Uri = upstream.base_url.parse().context("parse base_url")?;
+        let id = UpstreamId::from(upstream.name.as_str());
+        let family = uri.host().and_then(family_of_host).map(str::to_owned);
+        let trust = match upstream.trust {
+            standin_config::Trust::Codes => Trust::Codes,
+            standin_config::Trust::WordsOnly => Trust::WordsOnly,
+        };
+        let endpoint = first.endpoint().id().clone();
+        declared.upstreams.push(standin_policy::Upstream {
+            id: id.clone(),
+            endpoint,
+            suspend: upstream.suspend,
+        });
+        upstreams.insert(id.clone(), Upstream { id, family, trust });
+    }
+    declared.routes = config.routes.iter().map(route).collect();
+    let routing = Routing::build(&declared)?;
+    let params = params(&config.policy);
+    params.check()?;
+    let rules = config.rules.iter().map(rule).collect();
+    let classifier = Classifier::with_operator_rules(rules)?;
+    Ok(Assembly::new(routing, params, classifier, executors, upstreams)?)
+}
+
+/// Declares an upstream's credentials; answers with the executor of the first.
+fn credentials(
+    upstream: &standin_config::Upstream,
+    transport: &Arc<dyn Transport>,
+    declared: &mut Declarations,
+    executors: &mut Executors,
+) -> anyhow::Result<Arc<OpenAiCompat>> {
+    if upstream.kind != Kind::OpenaiCompat || upstream.wire != standin_config::Wire::Chat {
+        bail!(
+            "upstream `{}`: this version serves kind = \"openai-compat\" with wire = \"chat\" only",
+            upstream.name
+        );
+    }
+    let names = upstream.models.iter().map(|model| model.name.as_str());
+    let mut first = None;
+    for credential in &upstream.credentials {
+        let proxy = credential.proxy.clone().or_else(|| upstream.proxy.clone());
+        let timeouts = upstream.timeouts;
+        let settings = Settings {
+            base_url: upstream.base_url.clone(),
+            proxy,
+            key: credential.key.clone(),
+            headers: upstream.headers.clone(),
+            transport: Arc::clone(transport),
+            limits: Limits {
+                connect: timeouts.connect,
+                first_byte: timeouts.first_byte,
+                idle: timeouts.idle,
+            },
+            wire: Wire::Chat,
+        };
+        let executor =
+            OpenAiCompat::new(settings).with_context(|| format!("credential `{}`", credential.id))?;
+        let executor = Arc::new(executor);
+        let offers =
+            |globs: &Vec<String>| names.clone().filter(|name| is_any(globs, name)).map(Into::into).collect();
+        let endpoint: EndpointId = executor.endpoint().id().clone();
+        declared.credentials.push(Credential {
+            endpoint: Some(endpoint),
+            priority: credential.priority,
+            weight: credential.weight,
+            in_flight_max: credential.in_flight_max,
+            models: credential.models.as_ref().map(offers),
+            suspend: credential.suspend,
+            ..Credential::new(&credential.id, &upstream.name)
+        });
+        executors.insert(credential.id.as_str().into(), Arc::clone(&executor) as Arc<dyn Executor>);
+        first.get_or_insert(executor);
+    }
+    first.with_context(|| format!("upstream `{}` has no credential", upstream.name))
+}
+
+fn is_any(globs: &[String], name: &str) -> bool {
+    globs.iter().any(|glob| wildmatch::WildMatch::new(glob).matches(name))
+}
+
+/// Declares an upstream's models; one that declares none in the configuration is asked for its list.
+async fn models(upstream: &standin_config::Upstream, first: &OpenAiCompat, declared: &mut Declarations) {
+    if upstream.models.is_empty() {
+        match first.models().await {
+            Ok(names) => {
+                tracing::info!(
+                    upstream = upstream.name,
+                    models = names.len(),
+                    "took over the upstream's model list"
+                );
+                declared.models.extend(names.iter().map(|name| Model::new(&upstream.name, name)));
+            }
+            Err(error) => {
+                tracing::warn!(upstream = upstream.name, %error, "could not get the model list; serving no model of it");
+            }
+        }
+    }
+    declared.models.extend(upstream.models.iter().map(|model| Model {
+        aliases: model.aliases.iter().map(|alias| alias.as_str().into()).collect(),
+        context_tokens: model.context_tokens,
+        ..Model::new(&upstream.name, &model.name)
+    }));
+}
+
+fn route(route: &standin_config::Route) -> Route {
+    let target = |target: &standin_config::Target| Target {
+        upstream: target.upstream.as_str().into(),
+        model: target.model.as_str().into(),
+    };
+    Route {
+        alias: route.alias.as_str().into(),
+        tiers: route.tiers.iter().map(|tier| tier.iter().map(target).collect()).collect(),
+        strategy: route.strategy.map(|strategy| match strategy {
+            standin_config::Strategy::RoundRobin => Strategy::RoundRobin,
+            standin_config::Strategy::Weighted => Strategy::Weighted,
+            standin_config::Strategy::FillFirst => Strategy::FillFirst,
+        }),
+        affinity: route.affinity,
+    }
+}
+
+/// The policy's own defaults, with what the operator says over them.
+pub(crate) fn params(said: &standin_config::Policy) -> Params {
+    let default = Params::default();
+    Params {
+        attempts_max: said.attempts_max.unwrap_or(default.attempts_max),
+        soft_retries_max: said.soft_retries_max.unwrap_or(default.soft_retries_max),
+        credentials_max: said.credentials_max.unwrap_or(default.credentials_max),
+        rounds: said.rounds.unwrap_or(default.rounds),
+        wait_max: said.wait_max.unwrap_or(default.wait_max),
+        on_unknown_fate: match said.on_unknown_fate {
+            Some(standin_config::UnknownFate::Stop) => UnknownFate::Stop,
+            Some(standin_config::UnknownFate::Continue) | None => UnknownFate::Continue,
+        },
+        suspend: said.suspend.unwrap_or(default.suspend),
+        hold_events_max: said.hold_events_max.unwrap_or(default.hold_events_max),
+        hold_bytes_max: said.hold_bytes_max.unwrap_or(default.hold_bytes_max),
+        hold_max: said.hold_max.unwrap_or(default.hold_max),
+        keep_alive: said.keep_alive.unwrap_or(default.keep_alive),
+        probe_max: said.probe_max.unwrap_or(default.probe_max),
+        last_resort_interval: said.last_resort_interval.unwrap_or(default.last_resort_interval),
+        retry_budget_ratio: said.retry_budget_ratio.unwrap_or(default.retry_budget_ratio),
+        retry_budget_per_second: said.retry_budget_per_second.unwrap_or(default.retry_budget_per_second),
+        retry_budget_burst: said.retry_budget_burst.unwrap_or(default.retry_budget_burst),
+        affinity_ttl: said.affinity_ttl.unwrap_or(default.affinity_ttl),
+    }
+}
+
+fn rule(rule: &standin_config::Rule) -> OperatorRule {
+    OperatorRule {
+        upstream: rule.upstream.clone(),
+        status: rule.status,
+        body_contains: rule.body_contains.clone(),
+        body_regex: rule.body_regex.clone(),
+        class: rule.class,
+        suspend: rule.suspend,
+        stop: rule.stop,
+    }
+}

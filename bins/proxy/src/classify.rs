@@ -1,0 +1,54 @@
+//! `proxy classify`: files and dumps in, verdicts out; the work is the classifier's.
+
+use std::{fs::File, io, process::ExitCode};
+
+use anyhow::Context;
+use standin_classify::{
+    Classifier,
+    report::{Detail, Format, Options, Reply, classify_input, classify_reply},
+};
+use standin_conductor::SystemClock;
+use standin_core::Clock;
+
+use crate::cli::Classify;
+
+/// Some lines could not be read.
+const EXIT_BAD_LINES: u8 = 1;
+
+pub(crate) fn run(asked: Classify) -> anyhow::Result<ExitCode> {
+    let options = Options {
+        format: if asked.table { Format::Table } else { Format::Lines },
+        detail: match (asked.report, asked.explain) {
+            (true, _) => Detail::Score,
+            (false, true) => Detail::Explain,
+            (false, false) => Detail::Verdicts,
+        },
+        is_generic_only: asked.generic_only,
+        now: SystemClock::new().wall(),
+    };
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let classifier = Classifier::builtin();
+    if let Some(status) = asked.status {
+        let pair = |header: &String| {
+            let (name, value) = header.split_once(':').context("a header is written NAME: VALUE")?;
+            anyhow::Ok((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
+        };
+        let headers = asked.header.iter().map(pair).collect::<Result<_, _>>()?;
+        let reply = Reply {
+            status,
+            headers,
+            body: asked.body.unwrap_or_default().into_bytes(),
+            provider: asked.provider,
+        };
+        classify_reply(classifier, &reply, &mut out, &options)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let score = match asked.file {
+        Some(path) if path.as_os_str() != "-" => {
+            let file = File::open(&path).with_context(|| format!("open {}", path.display()))?;
+            classify_input(classifier, file, &mut out, &options)?
+        }
+        _ => classify_input(classifier, io::stdin().lock(), &mut out, &options)?,
+    };
+    Ok(if score.bad_lines > 0 { ExitCode::from(EXIT_BAD_LINES) } else { ExitCode::SUCCESS })
+}

@@ -1,0 +1,111 @@
+//! `proxy`: Standin's binary. It reads the command line and wires rooms together; it decides nothing.
+
+mod assemble;
+mod classify;
+mod cli;
+mod client_key;
+mod demo;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use standin_config::ConfigError;
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::{Cli, Command, Shown};
+
+/// The configuration is wrong (`EX_CONFIG` of sysexits).
+const EXIT_CONFIG: u8 = 78;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match dispatch(cli) {
+        Ok(code) => code,
+        Err(error) => fail(&error),
+    }
+}
+
+fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        Command::Serve { config, listen, workers } => {
+            log_to_stderr("info");
+            runtime(workers)?.block_on(serve::run(config, listen))?;
+        }
+        Command::Demo { once } => {
+            log_to_stderr("error");
+            runtime(1)?.block_on(demo::run(once))?;
+        }
+        Command::Check { config } => check(&config)?,
+        Command::Config { shown: Shown::Show { config } } => show(&config)?,
+        Command::Classify(asked) => return classify::run(asked),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "proxy", &mut std::io::stdout());
+        }
+        Command::Version => say(&format!("standin {}", env!("CARGO_PKG_VERSION"))),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn runtime(workers: usize) -> anyhow::Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if workers > 0 {
+        builder.worker_threads(workers);
+    }
+    Ok(builder.enable_all().build()?)
+}
+
+fn log_to_stderr(default: &str) {
+    let filter = EnvFilter::try_from_env("STANDIN_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let is_json = std::env::var("STANDIN_LOG_FORMAT").is_ok_and(|format| format == "json");
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if is_json {
+        subscriber.json().init();
+    } else {
+        subscriber.with_target(false).init();
+    }
+}
+
+fn check(file: &std::path::Path) -> anyhow::Result<()> {
+    let config = serve::load(Some(file))?;
+    for warning in &config.warnings {
+        say(&format!("warning: {warning}"));
+    }
+    let credentials: usize = config.upstreams.iter().map(|upstream| upstream.credentials.len()).sum();
+    let (upstreams, clients) = (config.upstreams.len(), config.clients.len());
+    say(&format!(
+        "{}: good ({upstreams} upstreams, {credentials} credentials, {clients} clients, {} routes, {} rules)",
+        file.display(),
+        config.routes.len(),
+        config.rules.len()
+    ));
+    Ok(())
+}
+
+/// What the configuration comes to, with every default and without any secret.
+fn show(file: &std::path::Path) -> anyhow::Result<()> {
+    let config = serve::load(Some(file))?;
+    say(&format!("{config:#?}"));
+    say(&format!("{:#?}", assemble::params(&config.policy)));
+    Ok(())
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    let is_config = error.downcast_ref::<ConfigError>().is_some();
+    let mut text = format!("error: {error:#}");
+    if error.downcast_ref::<std::io::Error>().is_some() {
+        text = format!("error: failed to {error:#}");
+    }
+    complain(&text);
+    if is_config { ExitCode::from(EXIT_CONFIG) } else { ExitCode::FAILURE }
+}
+
+#[expect(clippy::print_stdout, reason = "this is what was asked for")]
+fn say(text: &str) {
+    println!("{text}");
+}
+
+#[expect(clippy::print_stderr, reason = "an error at start-up is for the person at the terminal")]
+fn complain(text: &str) {
+    eprintln!("{text}");
+}
