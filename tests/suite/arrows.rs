@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::repository::metadata;
 
 /// For every room the rooms that it may name in `[dependencies]`.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("core", &[]),
     ("classify", &["core"]),
     ("policy", &["core"]),
@@ -18,6 +18,11 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("openai-compat", &["core", "wire", "upstream"]),
     ("conductor", &["core", "wire", "upstream", "policy", "classify", "store"]),
     ("server", &["core", "wire", "upstream", "conductor", "config"]),
+    (
+        "assembly",
+        &["core", "classify", "policy", "conductor", "config", "openai-compat", "server", "upstream"],
+    ),
+    ("demo", &["core", "policy", "conductor", "config", "server", "assembly"]),
     ("simulate", &["core", "policy", "store"]),
     ("testkit", &["core", "wire"]),
     ("tests", &[]),

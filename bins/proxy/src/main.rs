@@ -1,11 +1,7 @@
 //! `proxy`: Standin's binary. It reads the command line and wires rooms together; it decides nothing.
 
-mod assemble;
 mod classify;
 mod cli;
-mod client_key;
-mod demo;
-mod serve;
 
 use std::process::ExitCode;
 
@@ -30,11 +26,11 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Serve { config, listen, workers } => {
             log_to_stderr("info");
-            runtime(workers)?.block_on(serve::run(config, listen))?;
+            runtime(workers)?.block_on(standin_assembly::run(config, listen))?;
         }
         Command::Demo { once } => {
             log_to_stderr("error");
-            runtime(1)?.block_on(demo::run(once))?;
+            runtime(1)?.block_on(standin_demo::run(once))?;
         }
         Command::Check { config } => check(&config)?,
         Command::Config { shown: Shown::Show { config } } => show(&config)?,
@@ -67,7 +63,7 @@ fn log_to_stderr(default: &str) {
 }
 
 fn check(file: &std::path::Path) -> anyhow::Result<()> {
-    let config = serve::load(Some(file))?;
+    let config = standin_assembly::load(Some(file))?;
     for warning in &config.warnings {
         say(&format!("warning: {warning}"));
     }
@@ -84,9 +80,9 @@ fn check(file: &std::path::Path) -> anyhow::Result<()> {
 
 /// What the configuration comes to, with every default and without any secret.
 fn show(file: &std::path::Path) -> anyhow::Result<()> {
-    let config = serve::load(Some(file))?;
+    let config = standin_assembly::load(Some(file))?;
     say(&format!("{config:#?}"));
-    say(&format!("{:#?}", assemble::params(&config.policy)));
+    say(&format!("{:#?}", standin_assembly::params(&config.policy)));
     Ok(())
 }
 

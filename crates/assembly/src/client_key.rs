@@ -69,6 +69,7 @@ fn write(path: &Path, text: &str) -> anyhow::Result<()> {
 }
 
 /// A number that differs between two starts.
-pub(crate) fn seed() -> u64 {
+#[must_use]
+pub fn seed() -> u64 {
     RandomState::new().hash_one("seed")
 }

@@ -1,4 +1,4 @@
-//! `proxy demo`: two scripted upstreams inside this process, the real proxy before them, and a request that falls back.
+//! The gateway shows itself: two scripted upstreams inside this process, the real proxy before them, and a request that falls back.
 //!
 //! Only the two upstreams are scripted. Everything that is told comes from the proxy itself: the answer, the trail of
 //! its decisions, and what it remembers.
@@ -16,20 +16,22 @@ use standin_server::{Site, serve};
 use tokio::net::TcpListener;
 
 use self::{client::Served, ink::Ink};
-use crate::{client_key, serve as serving};
 
 /// Where the demo listens if nobody else does.
 const ADDRESS: &str = "127.0.0.1:8317";
 /// The key of the demo's caller. It opens nothing but two scripted upstreams on this machine.
 const KEY: &str = "standin-demo-caller-key";
 
-/// Runs the demo; with `once` it ends after two requests.
-pub(crate) async fn run(once: bool) -> anyhow::Result<()> {
+/// Runs the demo; with `once` it ends after two requests, else with Ctrl-C.
+///
+/// # Errors
+/// When a socket cannot be had, or when the gateway does not do what the demo is about to show.
+pub async fn run(once: bool) -> anyhow::Result<()> {
     let ink = Ink::for_stdout();
     let first = upstreams::start(upstreams::Script::RefuseModel).await?;
     let second = upstreams::start(upstreams::Script::Answer).await?;
     let config = Config::parse(&configuration(first, second), Path::new("demo.toml"), &|_: &str| None)?;
-    let (site, _transport) = serving::site(&config).await?;
+    let (site, _transport) = standin_assembly::site(&config).await?;
     let listener = match TcpListener::bind(ADDRESS).await {
         Ok(listener) => listener,
         Err(_) => TcpListener::bind("127.0.0.1:0").await?,
@@ -91,7 +93,7 @@ async fn report(site: &Arc<Site>, served: &Served, ink: &Ink) {
 
 fn configuration(first: std::net::SocketAddr, second: std::net::SocketAddr) -> String {
     let upstream = |name: &str, address: std::net::SocketAddr, model: &str, priority: i32| {
-        let key = client_key::seed();
+        let key = standin_assembly::seed();
         format!(
             r#"
 [[upstream]]

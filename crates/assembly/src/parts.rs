@@ -15,8 +15,11 @@ use standin_upstream::{Executor, Limits, Transport};
 
 type Executors = HashMap<CredentialId, Arc<dyn Executor>>;
 
-/// Builds everything that requests need.
-pub(crate) async fn assemble(config: &Config, transport: &Arc<dyn Transport>) -> anyhow::Result<Assembly> {
+/// Builds everything that requests need; an upstream that declares no models is asked for its list.
+///
+/// # Errors
+/// When a part cannot be built from what the configuration says.
+pub async fn assemble(config: &Config, transport: &Arc<dyn Transport>) -> anyhow::Result<Assembly> {
     let mut declared = Declarations::default();
     let mut executors: Executors = HashMap::new();
     let mut upstreams = HashMap::new();
@@ -145,7 +148,8 @@ fn route(route: &standin_config::Route) -> Route {
 }
 
 /// The policy's own defaults, with what the operator says over them.
-pub(crate) fn params(said: &standin_config::Policy) -> Params {
+#[must_use]
+pub fn params(said: &standin_config::Policy) -> Params {
     let default = Params::default();
     Params {
         attempts_max: said.attempts_max.unwrap_or(default.attempts_max),

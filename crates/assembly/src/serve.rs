@@ -1,4 +1,4 @@
-//! `proxy serve`: read the configuration, open the door, reload on change, drain on a signal.
+//! Read the configuration, open the door, reload on change, drain on a signal.
 
 use std::{
     env,
@@ -18,13 +18,16 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-use crate::{assemble::assemble, client_key};
+use crate::{client_key, parts::assemble};
 
 /// How often the configuration file is looked at. Looking is robust where notifications are not: bind mounts, NFS.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 
-/// Reads the configuration an invocation names.
-pub(crate) fn load(file: Option<&Path>) -> anyhow::Result<Config> {
+/// Reads the configuration an invocation names; without a file, the environment's, behind a client key of its own.
+///
+/// # Errors
+/// With everything that is wrong with it.
+pub fn load(file: Option<&Path>) -> anyhow::Result<Config> {
     let sources = |name: &str| env::var(name).ok();
     match file {
         Some(path) => Ok(Config::load(path, &sources)?),
@@ -51,7 +54,7 @@ fn announce(kept: &client_key::Kept) {
 }
 
 /// Callers' keys, ready to be asked.
-pub(crate) fn keyring(config: &Config) -> Keyring {
+fn keyring(config: &Config) -> Keyring {
     let client = |client: &standin_config::Client| Client {
         name: client.name.as_str().into(),
         digest: client.key.digest,
@@ -62,7 +65,10 @@ pub(crate) fn keyring(config: &Config) -> Keyring {
 }
 
 /// Everything between a configuration and a listener.
-pub(crate) async fn site(config: &Config) -> anyhow::Result<(Arc<Site>, Arc<dyn Transport>)> {
+///
+/// # Errors
+/// When a part cannot be built.
+pub async fn site(config: &Config) -> anyhow::Result<(Arc<Site>, Arc<dyn Transport>)> {
     let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(None)?);
     let assembly = assemble(config, &transport).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
@@ -71,8 +77,11 @@ pub(crate) async fn site(config: &Config) -> anyhow::Result<(Arc<Site>, Arc<dyn 
     Ok((Arc::new(Site::new(conductor, keyring(config), clock, ids, Limits::default())), transport))
 }
 
-/// Serves until a signal comes.
-pub(crate) async fn run(file: Option<PathBuf>, listen: Option<std::net::SocketAddr>) -> anyhow::Result<()> {
+/// Serves until a signal comes, then drains.
+///
+/// # Errors
+/// When the configuration is wrong or the address cannot be had.
+pub async fn run(file: Option<PathBuf>, listen: Option<std::net::SocketAddr>) -> anyhow::Result<()> {
     let mut config = load(file.as_deref())?;
     if let Some(listen) = listen {
         anyhow::ensure!(

@@ -1,0 +1,12 @@
+//! From a configuration to a running gateway.
+//!
+//! Here rooms are put together: executors, routing, rules and callers' keys are built from plain values, the door is
+//! opened, a changed file is taken up, a signal drains. What happens to a request is decided elsewhere.
+
+mod client_key;
+mod parts;
+mod serve;
+
+pub use client_key::seed;
+pub use parts::{assemble, params};
+pub use serve::{load, run, site};
