@@ -1,0 +1,48 @@
+# The recipes of this repository. `./test.sh` brings `just` itself when it is missing and runs `just test`.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+target := env("CARGO_TARGET_DIR", justfile_directory() / "target")
+tools := target / "tools"
+deny_version := "0.20.2"
+export STANDIN_SKIPS := target / "suite" / "skipped.txt"
+
+# Show what there is.
+default:
+    @just --list
+
+# Everything that has to hold before and after a change.
+test: forget-skips format lint docs deny suite skips
+
+# Formatting, without changing anything.
+format:
+    cargo fmt --all --check
+
+# All lints of all targets are errors.
+lint:
+    cargo clippy --locked --workspace --all-targets -- -D warnings
+
+# The documentation builds without a warning.
+docs:
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items --quiet
+
+# Licences, sources and bans of all dependencies; known vulnerabilities where their database can be had.
+deny:
+    tests/support/deny.sh "{{tools}}" "{{deny_version}}"
+
+# Unit, property, scenario, wire, fault and real-client tests.
+suite *filter:
+    tests/support/suite.sh "{{tools}}" {{filter}}
+
+# Print the fault table of the README as it is measured now.
+faults:
+    cargo build --locked --quiet --bin proxy
+    cargo test --locked --quiet -p standin-tests --test suite -- --nocapture faults::
+
+# What the last run left out, and why.
+skips:
+    @tests/support/skips.sh "$STANDIN_SKIPS"
+
+[private]
+forget-skips:
+    @mkdir -p "$(dirname "$STANDIN_SKIPS")" && : > "$STANDIN_SKIPS"
