@@ -123,6 +123,8 @@ impl StreamReader {
         let Some(span) = event::data_span(&whole) else { return self.odd(whole, out) };
         let data = &whole[span.clone()];
         if data == b"[DONE]" {
+            // Some servers never give a finish reason and end with their count of the answer and this line instead.
+            self.is_complete |= self.has_content && self.usage.output_tokens.is_some();
             // Passed on only behind a complete answer: a truncated one must not look like a clean end.
             if self.is_complete {
                 self.saw_done = true;
