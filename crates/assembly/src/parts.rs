@@ -186,3 +186,15 @@ fn rule(rule: &standin_config::Rule) -> OperatorRule {
         stop: rule.stop,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_of_defaults_leaves_the_policys_own_as_they_are() {
+        let folder = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../config");
+        let config = Config::load(&folder.join("proxy.toml"), &|_: &str| None).unwrap();
+        assert_eq!(params(&config.policy), Params::default());
+    }
+}
