@@ -3,7 +3,7 @@
 mod classify;
 mod cli;
 
-use std::process::ExitCode;
+use std::{io::IsTerminal, process::ExitCode};
 
 use clap::{CommandFactory, Parser};
 use standin_config::ConfigError;
@@ -54,7 +54,9 @@ fn runtime(workers: usize) -> anyhow::Result<tokio::runtime::Runtime> {
 fn log_to_stderr(default: &str) {
     let filter = EnvFilter::try_from_env("STANDIN_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let is_json = std::env::var("STANDIN_LOG_FORMAT").is_ok_and(|format| format == "json");
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let is_terminal = std::io::stderr().is_terminal();
+    let subscriber =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(is_terminal);
     if is_json {
         subscriber.json().init();
     } else {
