@@ -6,6 +6,7 @@
 mod chat;
 mod depth;
 mod digest;
+mod echo;
 mod error;
 mod event;
 mod frame;

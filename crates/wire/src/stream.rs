@@ -11,6 +11,7 @@ use standin_core::{Dialect, Operation};
 
 use crate::{
     chat::{Part, is_silent_answer},
+    echo::{Echo, Echoed},
     event,
     frame::{Frame, Mark},
     rename::Rename,
@@ -31,6 +32,7 @@ static INDEX: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"index
 #[derive(Debug)]
 pub struct StreamReader {
     rename: Option<Rename>,
+    echo: Echo,
     pending: BytesMut,
     is_first: bool,
     has_content: bool,
@@ -49,6 +51,7 @@ impl StreamReader {
         let _ = (dialect, operation);
         Self {
             rename: shown_model.map(Rename::new),
+            echo: Echo::default(),
             pending: BytesMut::new(),
             is_first: true,
             has_content: false,
@@ -120,6 +123,13 @@ impl StreamReader {
     }
 
     fn event(&mut self, whole: Bytes, out: &mut VecDeque<Frame>) {
+        if self.is_plain() {
+            match self.echo.recognise(&whole) {
+                Some(Echoed::AsItCame) => return append(out, Mark::Content, whole),
+                Some(Echoed::Renamed(bytes)) => return append(out, Mark::Content, bytes.into()),
+                None => {}
+            }
+        }
         let Some(span) = event::data_span(&whole) else { return self.odd(whole, out) };
         let data = &whole[span.clone()];
         if data == b"[DONE]" {
@@ -134,7 +144,15 @@ impl StreamReader {
         }
         let mark = self.mark(data);
         let renamed = self.rename.as_ref().and_then(|rename| rename.apply(&whole, span.start));
+        if mark == Mark::Content {
+            self.echo.learn(&whole, renamed.as_deref());
+        }
         append(out, mark, renamed.map_or(whole, Bytes::from));
+    }
+
+    /// Whether nothing but more words is expected: content has begun and no choice has ended.
+    fn is_plain(&self) -> bool {
+        self.has_content && !self.is_complete && self.choices.len() <= 1
     }
 
     /// Comments, empty events, and data on several lines.
