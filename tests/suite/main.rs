@@ -9,5 +9,9 @@
 )]
 
 mod arrows;
+mod faults;
+mod gateway;
+mod readme;
 mod repository;
 mod sizes;
+mod streaming;

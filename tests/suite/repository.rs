@@ -14,6 +14,11 @@ pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
+/// The folder of everything that is made by building or testing.
+pub(crate) fn target() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
 /// What `cargo metadata` says for the machine it runs on.
 pub(crate) fn metadata() -> &'static Value {
     static METADATA: LazyLock<Value> = LazyLock::new(|| {
@@ -55,7 +60,8 @@ fn relative(path: &Path) -> String {
     PathBuf::from(path.strip_prefix(root()).unwrap()).display().to_string()
 }
 
-fn output(command: &mut Command) -> String {
+/// What a command that has to succeed writes to its standard output.
+pub(crate) fn output(command: &mut Command) -> String {
     let done = command.output().expect("run a command");
     assert!(done.status.success(), "{command:?}: {}", String::from_utf8_lossy(&done.stderr));
     String::from_utf8(done.stdout).expect("output is text")

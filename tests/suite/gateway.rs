@@ -1,0 +1,212 @@
+//! The real binary as a child process, with a configuration of its own, on a port of its own.
+
+use std::{
+    env, fmt,
+    fs::{self, File},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::LazyLock,
+    time::Duration,
+};
+
+use serde_json::Value;
+use standin_testkit::client;
+use tempfile::TempDir;
+use tokio::time::{sleep, timeout};
+
+use crate::repository::{cargo, output};
+
+/// The callers' key of every gateway of the suite.
+pub(crate) const CALLER_KEY: &str = "suite-caller-0123456789abcdef";
+
+/// How long a gateway may take from its start to its first request, on a busy machine.
+const START_MAX: Duration = Duration::from_secs(20);
+/// How often we look whether it has said that it is ready.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// The path of the binary, built if the suite was not told where it is.
+pub(crate) fn binary() -> &'static Path {
+    static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
+        if let Some(path) = env::var_os("STANDIN_PROXY") {
+            return PathBuf::from(path);
+        }
+        let build = ["build", "--locked", "--bin", "proxy", "--message-format", "json-render-diagnostics"];
+        let lines = output(cargo().args(build));
+        let messages = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let path =
+            messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).next_back();
+        path.expect("cargo names the binary that it built")
+    });
+    &BINARY
+}
+
+/// One `[[upstream]]` table of a configuration.
+pub(crate) struct Upstream {
+    name: String,
+    base_url: String,
+    keys: Vec<(String, String)>,
+    models: Vec<(String, String)>,
+    first_byte: &'static str,
+}
+
+impl Upstream {
+    /// An upstream of the openai-compat kind.
+    pub(crate) fn new(name: &str, base_url: &str) -> Self {
+        let (name, base_url) = (name.to_owned(), base_url.to_owned());
+        Self { name, base_url, keys: Vec::new(), models: Vec::new(), first_byte: "60s" }
+    }
+
+    /// Adds a credential; its id is the key with the upstream's name before it.
+    pub(crate) fn key(mut self, key: &str) -> Self {
+        self.keys.push((format!("{}-{key}", self.name), key.to_owned()));
+        self
+    }
+
+    /// Adds a model and the name by which callers ask for it.
+    pub(crate) fn model(mut self, name: &str, alias: &str) -> Self {
+        self.models.push((name.to_owned(), alias.to_owned()));
+        self
+    }
+
+    /// Changes how long a first byte may take.
+    pub(crate) fn first_byte(mut self, limit: &'static str) -> Self {
+        self.first_byte = limit;
+        self
+    }
+}
+
+impl fmt::Display for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, base_url, keys, models, first_byte } = self;
+        writeln!(f, "[[upstream]]\nname = {name:?}\nkind = \"openai-compat\"\nbase_url = {base_url:?}")?;
+        writeln!(f, "timeouts = {{ first_byte = {first_byte:?} }}")?;
+        for (id, key) in keys {
+            writeln!(f, "[[upstream.credential]]\nid = {id:?}\nkey = {key:?}")?;
+        }
+        for (name, alias) in models {
+            writeln!(f, "[[upstream.model]]\nname = {name:?}\nalias = [{alias:?}]")?;
+        }
+        Ok(())
+    }
+}
+
+/// A running gateway; it ends with this value.
+pub(crate) struct Gateway {
+    child: Child,
+    address: SocketAddr,
+    folder: TempDir,
+}
+
+impl Gateway {
+    /// Starts the binary over these upstreams and waits until it is ready.
+    pub(crate) async fn over(upstreams: impl IntoIterator<Item = Upstream>) -> Self {
+        Self::with("", upstreams).await
+    }
+
+    /// Starts it with some more configuration in front of the upstreams.
+    pub(crate) async fn with(more: &str, upstreams: impl IntoIterator<Item = Upstream>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let tables: String = upstreams.into_iter().map(|upstream| upstream.to_string()).collect();
+        let client = format!("[[client]]\nname = \"suite\"\nkey = {CALLER_KEY:?}\n");
+        let file = folder.path().join("proxy.toml");
+        fs::write(&file, format!("listen = \"127.0.0.1:0\"\n{more}\n{client}{tables}")).unwrap();
+        let log = File::create(folder.path().join("log")).unwrap();
+        let child = Command::new(binary())
+            .args(["serve", "--config"])
+            .arg(&file)
+            .envs([("STANDIN_LOG", "info"), ("STANDIN_LOG_FORMAT", "json")])
+            .env("HOME", folder.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .expect("start the binary");
+        let mut gateway = Self { child, address: SocketAddr::from(([0, 0, 0, 0], 0)), folder };
+        let ready = timeout(START_MAX, gateway.ready()).await;
+        gateway.address = ready.unwrap_or_else(|_| panic!("the gateway is not ready:\n{}", gateway.log()));
+        gateway
+    }
+
+    async fn ready(&mut self) -> SocketAddr {
+        loop {
+            let log = self.log();
+            let place = log
+                .lines()
+                .find(|line| line.contains("is ready on"))
+                .and_then(|line| line.split("http://").nth(1)?.split('/').next()?.parse().ok());
+            if let Some(address) = place {
+                return address;
+            }
+            if let Some(status) = self.child.try_wait().unwrap() {
+                panic!("the gateway ended with {status}:\n{log}");
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Where it listens.
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The base URL that a client library is given.
+    pub(crate) fn base_url(&self) -> String {
+        format!("http://{}/v1", self.address)
+    }
+
+    /// All that it has said so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+
+    /// How many attempts with a credential it has reported as failed.
+    pub(crate) fn failed_attempts(&self, credential: &str) -> usize {
+        let lines =
+            self.log().lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect::<Vec<_>>();
+        let fields =
+            lines.iter().map(|line| &line["fields"]).filter(|fields| fields["credential"] == credential);
+        fields.filter(|fields| fields["message"].as_str().is_some_and(|text| text.contains("failed"))).count()
+    }
+
+    /// Sends a body to a route and reads the whole reply.
+    pub(crate) async fn post(&self, path: &str, body: &[u8]) -> client::Reply {
+        client::exchange(self.address, &post(path, body)).await
+    }
+
+    /// Sends a body to a route and returns when the head of the reply is here.
+    pub(crate) async fn open(&self, path: &str, body: &[u8]) -> client::Streaming {
+        client::stream(self.address, &post(path, body)).await
+    }
+
+    /// Asks for a path.
+    pub(crate) async fn get(&self, path: &str) -> client::Reply {
+        let bearer = format!("Bearer {CALLER_KEY}");
+        client::exchange(self.address, &client::request("GET", path, &[("authorization", &bearer)], b""))
+            .await
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("what the gateway said:\n{}", self.log());
+        }
+    }
+}
+
+/// The smallest chat request for a model.
+pub(crate) fn chat(model: &str, is_streaming: bool) -> Vec<u8> {
+    let stream = if is_streaming { r#","stream":true"# } else { "" };
+    format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"Say the words."}}]{stream}}}"#)
+        .into_bytes()
+}
+
+/// The bytes of a request as a caller of the suite sends it.
+pub(crate) fn post(path: &str, body: &[u8]) -> Vec<u8> {
+    let bearer = format!("Bearer {CALLER_KEY}");
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+    client::request("POST", path, &headers, body)
+}
