@@ -52,6 +52,18 @@ pub(crate) enum Command {
         #[command(subcommand)]
         shown: Shown,
     },
+    /// Say where a request would go, without sending one
+    Route {
+        /// The name a caller would ask for
+        #[arg(long, value_name = "NAME")]
+        model: String,
+        /// The configuration
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Print the whole decision as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Say what kind of failure an upstream's answer is
     Classify(Classify),
     /// Print completions for a shell

@@ -5,8 +5,10 @@ mod cli;
 
 use std::{io::IsTerminal, process::ExitCode};
 
+use anyhow::Context;
 use clap::{CommandFactory, Parser};
 use standin_config::ConfigError;
+use standin_core::Operation;
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::{Cli, Command, Shown};
@@ -34,6 +36,14 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Check { config } => check(&config)?,
         Command::Config { shown: Shown::Show { config } } => show(&config)?,
+        Command::Route { model, config, json } => {
+            log_to_stderr("error");
+            let config = standin_assembly::load(Some(&config))?;
+            let (site, _transport) = runtime(1)?.block_on(standin_assembly::site(&config))?;
+            let preview = site.conductor().preview(&model, Operation::ChatCompletions);
+            let preview = preview.with_context(|| format!("`{model}` is no name of this configuration"))?;
+            say(&if json { serde_json::to_string_pretty(&preview)? } else { preview.to_string() });
+        }
         Command::Classify(asked) => return classify::run(asked),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "proxy", &mut std::io::stdout());
@@ -88,13 +98,10 @@ fn show(file: &std::path::Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A wrong file and an address that cannot be had are both the configuration's fault.
 fn fail(error: &anyhow::Error) -> ExitCode {
-    let is_config = error.downcast_ref::<ConfigError>().is_some();
-    let mut text = format!("error: {error:#}");
-    if error.downcast_ref::<std::io::Error>().is_some() {
-        text = format!("error: failed to {error:#}");
-    }
-    complain(&text);
+    complain(&format!("error: {error:#}"));
+    let is_config = error.is::<ConfigError>() || error.is::<std::io::Error>();
     if is_config { ExitCode::from(EXIT_CONFIG) } else { ExitCode::FAILURE }
 }
 
