@@ -12,6 +12,7 @@ use http::HeaderMap;
 use standin_core::{Dialect, ErrorClass, Failure, Moment, Outcome, Progress};
 use standin_policy::{Attempt, Ending, Run, Trail, opened, settle};
 use standin_store::Admission;
+use standin_upstream::CallerRequest;
 use standin_wire::Usage;
 
 use crate::{
@@ -62,9 +63,27 @@ impl Recorder {
         self.current = Some((attempt, admission));
     }
 
-    /// The first content of a stream: its path is open to everybody again.
+    /// The first content of a stream: its path is open to everybody again, and the request will not be sent again.
     pub(crate) fn opened(&mut self) {
         opened(&self.run, &self.snapshot.session, self.shared.clock.now());
+        self.let_go();
+    }
+
+    /// Frees what only another attempt would need: a stream may go on for an hour, a body may be 32 MiB.
+    fn let_go(&mut self) {
+        let call = &self.request.call;
+        self.request.call = Arc::new(CallerRequest {
+            dialect: call.dialect,
+            operation: call.operation,
+            path: None,
+            query: None,
+            body: Bytes::new(),
+            model_span: None,
+            model: call.model.clone(),
+            is_streaming: call.is_streaming,
+            headers: HeaderMap::new(),
+            request_id: call.request_id.clone(),
+        });
     }
 
     /// The attempt is over, for better or worse.
