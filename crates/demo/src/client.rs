@@ -45,7 +45,7 @@ pub(crate) async fn ask(address: SocketAddr, key: &str, prompt: &str, ink: &Ink)
     let mut heard = Heard::default();
     let mut to_first_word = None;
     let mut body = reply.into_body();
-    ink.piece("            ");
+    ink.piece("              ");
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame?.into_data() else { continue };
         for word in heard.words(&data) {

@@ -13,9 +13,13 @@ use super::{client::Served, ink::Ink};
 pub(crate) fn story(story: &standin_conductor::Story, site: &Site, ink: &Ink) {
     let trail = &story.trail;
     let mut tried = String::new();
+    let mut seen = Vec::new();
     for note in trail.notes() {
         match note {
-            Note::Chosen { candidate, .. } => tried = who(site.conductor(), trail.candidate(*candidate), ink),
+            Note::Chosen { candidate, .. } => {
+                tried = who(site.conductor(), trail.candidate(*candidate), ink);
+                seen.push(*candidate);
+            }
             Note::Failed { class, rule, status, .. } => {
                 ink.row("tried", &format!("{tried}: it answered {}", ink.bad(&status.to_string())));
                 ink.row(
@@ -24,7 +28,8 @@ pub(crate) fn story(story: &standin_conductor::Story, site: &Site, ink: &Ink) {
                 );
             }
             Note::Succeeded { .. } => ink.row("answered", &format!("{tried}, {}", ink.good("complete"))),
-            Note::Skipped { candidate, why: Skip::Suspended } => {
+            Note::Skipped { candidate, why: Skip::Suspended } if !seen.contains(candidate) => {
+                seen.push(*candidate);
                 let skipped = who(site.conductor(), trail.candidate(*candidate), ink);
                 ink.row("passed by", &format!("{skipped}: suspended, not asked again"));
             }
