@@ -34,10 +34,16 @@ deny:
 suite *filter:
     tests/support/suite.sh "{{tools}}" {{filter}}
 
-# Print the fault table of the README as it is measured now.
+# Measure the fault table of the README anew.
 faults:
     cargo build --locked --quiet --bin proxy
     cargo test --locked --quiet -p standin-tests --test suite -- --nocapture faults::
+
+# Write what is measured now, the demo and the fault table, into the README.
+readme:
+    cargo build --locked --quiet --bin proxy
+    STANDIN_WRITE_README=1 cargo test --locked --quiet -p standin-tests --test suite -- --test-threads=1 \
+        the_readme_shows_what_the_demo_says a_failing_credential_is_asked_once
 
 # What the last run left out, and why.
 skips:

@@ -1,10 +1,13 @@
 //! Who may know whom: the table of `docs/architecture.md`, held against what Cargo builds.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    fs,
+};
 
 use serde_json::Value;
 
-use crate::repository::metadata;
+use crate::repository::{metadata, root};
 
 /// For every room the rooms that it may name in `[dependencies]`.
 const ARROWS: [(&str, &[&str]); 15] = [
@@ -80,6 +83,29 @@ fn every_room_knows_only_the_rooms_its_row_names() {
         );
     }
     assert!(wrong.is_empty(), "arrows that the architecture does not have: {wrong:#?}");
+}
+
+#[test]
+fn the_document_of_the_house_names_the_same_rooms_and_no_other_arrow() {
+    let text =
+        fs::read_to_string(root().join("docs/architecture.md")).expect("read the document of the house");
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `"));
+    let rows: Vec<(&str, &str)> = rows
+        .map(|row| (row.split('`').next().unwrap(), row.trim_end_matches(" |").rsplit("| ").next().unwrap()))
+        .filter(|(room, _)| *room != "bins/proxy")
+        .collect();
+    let rooms: BTreeSet<&str> = rows.iter().map(|(room, _)| *room).collect();
+    assert_eq!(
+        rooms,
+        ARROWS.iter().map(|(room, _)| *room).collect(),
+        "rooms of the document and of this test"
+    );
+    for (room, knows) in rows {
+        let may_know = ARROWS.iter().find(|(name, _)| *name == room).unwrap().1;
+        let named = knows.split(", ").filter(|name| !["–", "everything", "all of the above"].contains(name));
+        let strangers: Vec<&str> = named.filter(|name| !may_know.contains(name)).collect();
+        assert!(strangers.is_empty(), "the document lets {room} know {strangers:?}");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The real binary as a child process, with a configuration of its own, on a port of its own.
 
 use std::{
+    collections::BTreeMap,
     env, fmt,
     fs::{self, File},
     net::SocketAddr,
@@ -46,7 +47,7 @@ pub(crate) struct Upstream {
     name: String,
     base_url: String,
     keys: Vec<(String, String)>,
-    models: Vec<(String, String)>,
+    models: BTreeMap<String, Vec<String>>,
     first_byte: &'static str,
 }
 
@@ -54,7 +55,7 @@ impl Upstream {
     /// An upstream of the openai-compat kind.
     pub(crate) fn new(name: &str, base_url: &str) -> Self {
         let (name, base_url) = (name.to_owned(), base_url.to_owned());
-        Self { name, base_url, keys: Vec::new(), models: Vec::new(), first_byte: "60s" }
+        Self { name, base_url, keys: Vec::new(), models: BTreeMap::new(), first_byte: "60s" }
     }
 
     /// Adds a credential; its id is the key with the upstream's name before it.
@@ -63,9 +64,9 @@ impl Upstream {
         self
     }
 
-    /// Adds a model and the name by which callers ask for it.
+    /// Adds a name by which callers ask for a model.
     pub(crate) fn model(mut self, name: &str, alias: &str) -> Self {
-        self.models.push((name.to_owned(), alias.to_owned()));
+        self.models.entry(name.to_owned()).or_default().push(alias.to_owned());
         self
     }
 
@@ -84,8 +85,8 @@ impl fmt::Display for Upstream {
         for (id, key) in keys {
             writeln!(f, "[[upstream.credential]]\nid = {id:?}\nkey = {key:?}")?;
         }
-        for (name, alias) in models {
-            writeln!(f, "[[upstream.model]]\nname = {name:?}\nalias = [{alias:?}]")?;
+        for (name, aliases) in models {
+            writeln!(f, "[[upstream.model]]\nname = {name:?}\nalias = {aliases:?}")?;
         }
         Ok(())
     }
@@ -177,13 +178,6 @@ impl Gateway {
     /// Sends a body to a route and returns when the head of the reply is here.
     pub(crate) async fn open(&self, path: &str, body: &[u8]) -> client::Streaming {
         client::stream(self.address, &post(path, body)).await
-    }
-
-    /// Asks for a path.
-    pub(crate) async fn get(&self, path: &str) -> client::Reply {
-        let bearer = format!("Bearer {CALLER_KEY}");
-        client::exchange(self.address, &client::request("GET", path, &[("authorization", &bearer)], b""))
-            .await
     }
 }
 

@@ -9,8 +9,11 @@
 )]
 
 mod arrows;
+mod captures;
+mod clients;
 mod faults;
 mod gateway;
+mod python;
 mod readme;
 mod repository;
 mod sizes;
