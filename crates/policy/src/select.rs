@@ -14,9 +14,9 @@ use crate::{
     trail::{How, Skip, Trail},
 };
 
-/// How long a path that failed in passing is left alone while healthier ones serve. A probe costs the request that
-/// makes it an attempt, so a path that fails every few seconds must not be paid for every few seconds. It is longer
-/// than the longest soft suspension, and hurts nobody: as soon as nothing healthier is left, the path is tried.
+/// How long a path that failed is left alone while healthier ones serve. A probe costs the request that makes it an
+/// attempt, so a path that fails every few seconds must not be paid for every few seconds. It is longer than the
+/// longest soft suspension, and hurts nobody: as soon as nothing healthier is left, the path is tried.
 pub const PROBE_REST: Duration = Duration::from_secs(90);
 
 /// Everything a choice looks at.
@@ -286,10 +286,7 @@ impl<V: View> Sight<'_, V> {
         }
         let path = self.routing.layout.path(candidate, self.ask.operation);
         let blames = path.into_iter().filter(|slot| !self.view.gate(*slot).is_open());
-        let is_resting = |blame: Blame| {
-            let is_passing = blame.class.is_soft() || blame.class == ErrorClass::RateLimited;
-            is_passing && blame.probed_at + PROBE_REST > self.now
-        };
+        let is_resting = |blame: Blame| blame.probed_at + PROBE_REST > self.now;
         let is_any_resting = blames.filter_map(|slot| self.view.blame(slot)).any(is_resting);
         if is_any_resting { Err(Skip::Resting) } else { Ok(entry) }
     }
