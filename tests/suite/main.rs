@@ -13,6 +13,8 @@ mod captures;
 mod clients;
 mod faults;
 mod gateway;
+mod grammar;
+mod privacy;
 mod python;
 mod readme;
 mod repository;

@@ -195,3 +195,15 @@ fn own_fault() -> Row {
         failing: Failing::Answers(Play::json(400, body)),
     }
 }
+
+impl Failing {
+    /// What A does with a plain request, if it does anything.
+    pub(crate) fn play(self) -> Option<Play> {
+        match self {
+            Self::Answers(play) | Self::Both(play, _) | Self::Breaks(play) | Self::Streams(play) => {
+                Some(play)
+            }
+            Self::Refuses => None,
+        }
+    }
+}

@@ -2,12 +2,13 @@
 
 use std::{fmt::Write, net::TcpListener as StdListener, time::Duration};
 
-use standin_testkit::{Play, Received, ScriptedUpstream, sse};
+use standin_testkit::{Play, Received, ScriptedUpstream};
 use tokio::{task::JoinSet, time::sleep};
 
 use super::rows::{FIRST_BYTE, Failing, MODEL, Row, Wanted, streamed_answer, table, whole_answer};
 use crate::{
     gateway::{Gateway, Upstream, chat},
+    grammar::{self, Ending},
     readme,
 };
 
@@ -102,10 +103,9 @@ impl Scene {
         match self.row.wanted {
             Wanted::ToldOnce => reply.status() == 400 && reply.text().contains("messages[0].content"),
             Wanted::StandIn if self.is_streaming => {
-                let data = sse::data(&reply.body);
-                let words: String = data.iter().filter_map(|data| said(data)).collect();
-                let ends_well = data.last().is_some_and(|last| last == "[DONE]") && reply.is_complete;
-                reply.status() == 200 && words == "Here are the words." && ends_well
+                let is_stream =
+                    reply.status() == 200 && reply.is_complete && reply.text().starts_with("data: {\"id");
+                is_stream && grammar::check(&reply.body, Ending::Complete) == "Here are the words."
             }
             Wanted::StandIn => reply.status() == 200 && reply.text().contains("Here are the words."),
         }
@@ -127,12 +127,6 @@ impl Count {
             Wanted::StandIn => format!("{} / {}", self.failed, self.calls_a),
         }
     }
-}
-
-/// The words in one chunk of a stream.
-fn said(data: &str) -> Option<String> {
-    let chunk: serde_json::Value = serde_json::from_str(data).ok()?;
-    chunk["choices"][0]["delta"]["content"].as_str().map(str::to_owned)
 }
 
 /// The URL of a port that was free a moment ago.
