@@ -24,7 +24,7 @@ lint:
 
 # The documentation builds without a warning.
 docs:
-    RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items --quiet
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
 
 # Licences, sources and bans of all dependencies; known vulnerabilities where their database can be had.
 deny:

@@ -6,7 +6,7 @@ use std::{
     fs::{self, File},
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::LazyLock,
     time::Duration,
 };
@@ -21,6 +21,8 @@ use crate::repository::{cargo, output};
 /// The callers' key of every gateway of the suite.
 pub(crate) const CALLER_KEY: &str = "suite-caller-0123456789abcdef";
 
+/// The name of its configuration, in a folder of its own.
+const FILE: &str = "proxy.toml";
 /// How long a gateway may take from its start to its first request, on a busy machine.
 const START_MAX: Duration = Duration::from_secs(20);
 /// How often we look whether it has said that it is ready.
@@ -108,10 +110,8 @@ impl Gateway {
     /// Starts it with some more configuration in front of the upstreams.
     pub(crate) async fn with(more: &str, upstreams: impl IntoIterator<Item = Upstream>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let tables: String = upstreams.into_iter().map(|upstream| upstream.to_string()).collect();
-        let client = format!("[[client]]\nname = \"suite\"\nkey = {CALLER_KEY:?}\n");
-        let file = folder.path().join("proxy.toml");
-        fs::write(&file, format!("listen = \"127.0.0.1:0\"\n{more}\n{client}{tables}")).unwrap();
+        let file = folder.path().join(FILE);
+        fs::write(&file, configuration(more, upstreams)).unwrap();
         let log = File::create(folder.path().join("log")).unwrap();
         let child = Command::new(binary())
             .args(["serve", "--config"])
@@ -144,6 +144,42 @@ impl Gateway {
             }
             sleep(LOOK_EVERY).await;
         }
+    }
+
+    /// Changes its configuration file; the upstreams are the new ones.
+    pub(crate) fn rewrite(&self, upstreams: impl IntoIterator<Item = Upstream>) {
+        fs::write(self.folder.path().join(FILE), configuration("", upstreams)).unwrap();
+    }
+
+    /// Sends it a signal, by the name that `kill` knows.
+    pub(crate) fn signal(&self, name: &str) {
+        // The shell's own `kill`, because small systems have no other.
+        output(Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]));
+    }
+
+    /// How it ended, once it has.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        let ending = async {
+            loop {
+                if let Some(status) = self.child.try_wait().unwrap() {
+                    return status;
+                }
+                sleep(LOOK_EVERY).await;
+            }
+        };
+        timeout(START_MAX, ending).await.expect("the gateway ends")
+    }
+
+    /// Waits until its log contains a text.
+    pub(crate) async fn says(&self, text: &str) {
+        let saying = async {
+            while !self.log().contains(text) {
+                sleep(LOOK_EVERY).await;
+            }
+        };
+        timeout(START_MAX, saying)
+            .await
+            .unwrap_or_else(|_| panic!("{text:?} is not in the log:\n{}", self.log()));
     }
 
     /// Where it listens.
@@ -189,6 +225,12 @@ impl Drop for Gateway {
             eprintln!("what the gateway said:\n{}", self.log());
         }
     }
+}
+
+/// The text of a configuration with one caller.
+pub(crate) fn configuration(more: &str, upstreams: impl IntoIterator<Item = Upstream>) -> String {
+    let tables: String = upstreams.into_iter().map(|upstream| upstream.to_string()).collect();
+    format!("listen = \"127.0.0.1:0\"\n{more}\n[[client]]\nname = \"suite\"\nkey = {CALLER_KEY:?}\n{tables}")
 }
 
 /// The smallest chat request for a model.

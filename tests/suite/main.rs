@@ -11,9 +11,11 @@
 mod arrows;
 mod captures;
 mod clients;
+mod door;
 mod faults;
 mod gateway;
 mod grammar;
+mod lifecycle;
 mod privacy;
 mod python;
 mod readme;
