@@ -13,22 +13,32 @@
 //! IO and reads no clock.
 
 mod classifier;
+pub mod delay;
+mod document;
+mod envelope;
+mod field;
+mod judge;
+mod matching;
 mod observed;
 mod operator;
+mod page;
+mod reach;
+mod reading;
+pub mod report;
+mod rule;
+mod said;
+mod scan;
+mod scrub;
 mod status;
 mod success;
+mod text;
 
 pub use classifier::Classifier;
+pub use document::errors_markdown;
 pub use observed::{Headers, Observed, Transport, Trust};
 pub use operator::{OperatorRule, RuleError};
+pub use rule::family_of_host;
 pub use success::looks_like_error;
 
 /// Bytes of a body that are looked at; what lies behind is ignored.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
-
-/// The provider family behind a host name, for [`Observed::provider`].
-#[must_use]
-pub fn family_of_host(host: &str) -> Option<&'static str> {
-    let _ = host;
-    None
-}

@@ -1,0 +1,82 @@
+//! Lengths of time in all the spellings providers use: `6m0s`, `0.479417207s`, `900.2ms`, `6hr 29min`, `9 seconds`.
+
+use std::time::Duration;
+
+/// Reads the length of time that `text` starts with. A number without a unit is none.
+#[must_use]
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let mut rest = text.trim_start_matches(['~', ' ', ':', '=']);
+    let mut total = 0.0_f64;
+    let mut has_part = false;
+    // One unit after the other, as in `8h44m7s`; six are more than anybody writes.
+    for _ in 0..6 {
+        let Some((number, after)) = number(rest) else { break };
+        let unit_text = after.trim_start_matches([' ', '-']);
+        let len = unit_text.bytes().take_while(u8::is_ascii_alphabetic).count();
+        let Some(unit) = unit_seconds(&unit_text[..len]) else { break };
+        total += number * unit;
+        has_part = true;
+        rest = unit_text[len..].trim_start_matches([' ', ',']);
+        rest = rest.strip_prefix("and ").unwrap_or(rest);
+    }
+    has_part.then_some(total).and_then(seconds)
+}
+
+/// A length of time of so many seconds, unless it is negative, no number, or absurd.
+pub(crate) fn seconds(seconds: f64) -> Option<Duration> {
+    let is_sane = seconds.is_finite() && (0.0..=super::DELAY_MAX.as_secs_f64()).contains(&seconds);
+    is_sane.then(|| Duration::from_secs_f64(seconds))
+}
+
+/// The plain number that `text` starts with, and what follows it.
+pub(crate) fn number(text: &str) -> Option<(f64, &str)> {
+    let len = text.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'.').count();
+    let digits = text[..len].trim_end_matches('.');
+    let number = digits.parse().ok()?;
+    Some((number, &text[digits.len()..]))
+}
+
+fn unit_seconds(unit: &str) -> Option<f64> {
+    Some(match unit {
+        "ms" | "msec" | "msecs" | "millis" | "millisecond" | "milliseconds" => 0.001,
+        "us" | "microseconds" => 0.000_001,
+        "ns" | "nanoseconds" => 0.000_000_001,
+        "s" | "sec" | "secs" | "second" | "seconds" => 1.0,
+        "m" | "min" | "mins" | "minute" | "minutes" => 60.0,
+        "h" | "hr" | "hrs" | "hour" | "hours" => 3600.0,
+        "d" | "day" | "days" => 86_400.0,
+        "w" | "week" | "weeks" => 604_800.0,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_spelling_is_read() {
+        for (text, millis) in [
+            ("51s", 51_000),
+            ("0.5s", 500),
+            ("900ms", 900),
+            ("6m0s", 360_000),
+            ("8h44m7s", 31_447_000),
+            ("6hr 29min", 23_340_000),
+            ("9 seconds", 9_000),
+            ("~5s", 5_000),
+            ("2 hours and 3 minutes", 7_380_000),
+            ("4.5s. Visit", 4_500),
+            ("1 day", 86_400_000),
+        ] {
+            assert_eq!(parse_duration(text), Some(Duration::from_millis(millis)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_length_of_time_is_none() {
+        for text in ["", "s", "5", "-5s", "5 apples", "nan s", "1e3s", "99999999999 days", "."] {
+            assert_eq!(parse_duration(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! How long an upstream asks us to wait: from its fields, its headers or its words, whichever is most exact.
+//!
+//! A delay is a prediction. Those that are known to lie are dropped here, by class; how far the others are believed is
+//! the policy's business.
+
+mod duration;
+mod moment;
+
+use std::time::{Duration, SystemTime};
+
+use standin_core::ErrorClass;
+
+pub use self::{duration::parse_duration, moment::parse_moment};
+use crate::{
+    Observed,
+    envelope::{Leaf, Role},
+    field::DelayField,
+    reading::Reading,
+};
+
+/// Longest delay that is taken for one; what is longer is a mistake.
+pub const DELAY_MAX: Duration = Duration::from_secs(400 * 24 * 3600);
+/// A per-minute limit that asks for a whole day means that the request never fits.
+const WHOLE_DAY: Duration = Duration::from_secs(86_400);
+/// A day's allowance that is said to be back sooner than this is not.
+const DAILY_DELAY_MIN: Duration = Duration::from_secs(3600);
+/// A long quota that is said to be back sooner than this is not.
+const QUOTA_DELAY_MIN: Duration = Duration::from_secs(10);
+
+/// Words behind which a delay is told, in normal form.
+pub(crate) const CUES: [&str; 24] = [
+    "try again in ",
+    "try again after ",
+    "try again at ",
+    "retry in ",
+    "retry after ",
+    "retry at ",
+    "reset in ",
+    "resets in ",
+    "reset after ",
+    "resets after ",
+    "reset at ",
+    "resets at ",
+    "resets at: ",
+    "reset at: ",
+    "reset on ",
+    "reset time: ",
+    "wait for ",
+    "please wait ",
+    "available in ",
+    "available again in ",
+    "available at ",
+    "refreshed at ",
+    "retry-after: ",
+    "cooldown for ",
+];
+
+/// Reads the value of a `Retry-After` header: seconds, also with a fraction, or an HTTP date.
+#[must_use]
+pub fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+    let value = value.trim();
+    match value.parse::<f64>() {
+        Ok(number) if number >= 1_000_000_000.0 => parse_moment(value, now),
+        Ok(number) => duration::seconds(number),
+        Err(_) => parse_duration(value).or_else(|| parse_moment(value, now)),
+    }
+}
+
+/// The delay that `words`, in normal form, tell behind one of `cues`.
+fn from_words(words: &str, cues: &[usize], now: SystemTime) -> Option<Duration> {
+    cues.iter().find_map(|at| {
+        let rest = words.get(*at..)?;
+        let rest = rest.strip_prefix("in ").or_else(|| rest.strip_prefix("about ")).unwrap_or(rest);
+        parse_duration(rest).or_else(|| parse_moment(rest, now))
+    })
+}
+
+/// The delay told by one field of the body.
+fn from_field(how: DelayField, text: &str, now: SystemTime) -> Option<Duration> {
+    let text = text.trim();
+    let number = text.parse::<f64>().ok();
+    match how {
+        DelayField::Seconds => number.and_then(duration::seconds).or_else(|| parse_duration(text)),
+        DelayField::Millis => number.and_then(|millis| duration::seconds(millis / 1000.0)),
+        DelayField::Moment => parse_moment(text, now).or_else(|| parse_duration(text)),
+        DelayField::Duration => parse_duration(text).or_else(|| parse_moment(text, now)),
+        DelayField::RetryAfter => parse_retry_after(text, now),
+        DelayField::WindowReset => window_reset(text, now),
+    }
+}
+
+fn from_fields(reading: &Reading, now: SystemTime) -> Option<Duration> {
+    let told = |leaf: &Leaf| match leaf.role {
+        Role::Delay(how) => from_field(how, reading.envelope.text(leaf), now).map(|wait| (how, wait)),
+        _ => None,
+    };
+    let best = reading.envelope.leaves.iter().filter_map(told).min_by_key(|(how, wait)| {
+        // Of two fields that are equally exact the longer delay is the safer one.
+        (*how, std::cmp::Reverse(*wait))
+    })?;
+    Some(best.1)
+}
+
+fn from_headers(seen: &Observed<'_>) -> Option<Duration> {
+    let header = |name: &str| seen.headers.value(name);
+    let millis =
+        || header("retry-after-ms").and_then(|value| from_field(DelayField::Millis, value, seen.now));
+    let seconds = || header("retry-after").and_then(|value| parse_retry_after(value, seen.now));
+    millis().or_else(seconds).or_else(|| limit_headers(seen))
+}
+
+/// Pairs of what is left of an allowance and when it is filled up again.
+const LIMIT_HEADERS: [(&str, &str); 8] = [
+    ("x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"),
+    ("x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"),
+    ("x-ratelimit-remaining", "x-ratelimit-reset"),
+    ("ratelimit-remaining", "ratelimit-reset"),
+    ("anthropic-ratelimit-requests-remaining", "anthropic-ratelimit-requests-reset"),
+    ("anthropic-ratelimit-tokens-remaining", "anthropic-ratelimit-tokens-reset"),
+    ("anthropic-ratelimit-input-tokens-remaining", "anthropic-ratelimit-input-tokens-reset"),
+    ("anthropic-ratelimit-output-tokens-remaining", "anthropic-ratelimit-output-tokens-reset"),
+];
+
+fn limit_headers(seen: &Observed<'_>) -> Option<Duration> {
+    let header = |name: &str| seen.headers.value(name);
+    let unified = header("anthropic-ratelimit-unified-reset").and_then(|value| parse_moment(value, seen.now));
+    let codex = ["primary", "secondary"].iter().find_map(|window| {
+        let used = header(&format!("x-codex-{window}-used-percent"))?.parse::<f64>().ok()?;
+        let after = header(&format!("x-codex-{window}-reset-after-seconds"))?;
+        (used >= 100.0).then(|| from_field(DelayField::Seconds, after, seen.now)).flatten()
+    });
+    unified.or(codex).or_else(|| {
+        LIMIT_HEADERS
+            .iter()
+            .filter(|(left, _)| {
+                header(left)
+                    .and_then(|value| value.trim().parse::<f64>().ok())
+                    .is_some_and(|left| left <= 0.0)
+            })
+            .filter_map(|(_, reset)| window_reset(header(reset)?, seen.now))
+            .max()
+    })
+}
+
+/// A window's end: a Go duration, seconds, an epoch or a date.
+fn window_reset(value: &str, now: SystemTime) -> Option<Duration> {
+    parse_retry_after(value, now).filter(|wait| !wait.is_zero())
+}
+
+/// Everything the answer says about waiting, best first, unless it is known to lie for this class.
+pub(crate) fn read(seen: &Observed<'_>, reading: &Reading, class: ErrorClass) -> Option<Duration> {
+    let has_use = matches!(
+        class,
+        ErrorClass::RateLimited
+            | ErrorClass::QuotaExhausted
+            | ErrorClass::Overloaded
+            | ErrorClass::ServerError
+            | ErrorClass::Timeout
+            | ErrorClass::Malformed
+    );
+    if !has_use {
+        return None;
+    }
+    let wait = from_fields(reading, seen.now)
+        .or_else(|| from_headers(seen))
+        .or_else(|| from_words(&reading.words, &reading.cues, seen.now))?;
+    (!is_lie(reading, class, wait)).then_some(wait)
+}
+
+/// The list of delays nobody should believe.
+fn is_lie(reading: &Reading, class: ErrorClass, wait: Duration) -> bool {
+    let says = |part: &str| reading.codes.iter().any(|code| reading.code(code).contains(part));
+    match class {
+        ErrorClass::RateLimited => wait == WHOLE_DAY,
+        ErrorClass::QuotaExhausted if says("perday") => wait < DAILY_DELAY_MIN,
+        ErrorClass::QuotaExhausted if says("quota_exhausted") => wait < QUOTA_DELAY_MIN,
+        _ => false,
+    }
+}

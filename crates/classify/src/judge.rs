@@ -1,0 +1,161 @@
+//! Picks the rule that explains a reading best: own structure before own wording, before what others mean by it.
+//!
+//! It does not build verdicts, and knows no operator.
+
+use crate::{
+    Observed, Trust,
+    matching::{self, Candidates, Matcher},
+    reading::Reading,
+    rule::{FAMILIES, Order, Rule},
+};
+
+/// One rule that fits.
+#[derive(Debug, Clone)]
+pub(crate) struct Opinion {
+    pub(crate) rule: &'static Rule,
+    /// Smaller is better: standing first, then the order of the packs.
+    pub(crate) rank: (u8, usize),
+    /// What of the answer it fits.
+    pub(crate) matched: Matched,
+}
+
+/// What a rule was matched by.
+#[derive(Debug, Clone)]
+pub(crate) enum Matched {
+    /// A piece of the words in normal form.
+    Words(usize, usize),
+    /// A piece of the codes as words.
+    CodeWords(usize, usize),
+    /// The code at this place of the reading.
+    Code(usize),
+    /// Status, headers or kind of body.
+    Shape,
+}
+
+/// All opinions on one reading, the best one first if `all`; else only the best one.
+pub(crate) fn judge(
+    seen: &Observed<'_>,
+    reading: &Reading,
+    matcher: &Matcher,
+    all: Option<&mut Vec<Opinion>>,
+) -> Option<Opinion> {
+    let codes = reading.codes.iter().map(|code| reading.code(code));
+    let candidates = matcher.candidates(reading.finds.iter().chain(&reading.code_finds), codes);
+    let mut court = Court { seen, reading, best: None, all };
+    court.hear(&candidates);
+    if let Some(all) = court.all {
+        all.sort_by_key(|opinion| opinion.rank);
+    }
+    court.best
+}
+
+struct Court<'a> {
+    seen: &'a Observed<'a>,
+    reading: &'a Reading,
+    best: Option<Opinion>,
+    all: Option<&'a mut Vec<Opinion>>,
+}
+
+impl Court<'_> {
+    fn hear(&mut self, candidates: &Candidates) {
+        for (at, rule) in candidates.rules() {
+            let Some(standing) = self.standing(rule) else { continue };
+            let rank = (standing, at);
+            let is_better = self.best.as_ref().is_none_or(|best| rank < best.rank);
+            if !is_better && self.all.is_none() {
+                continue;
+            }
+            let Some(matched) = self.fits(rule) else { continue };
+            let opinion = Opinion { rule, rank, matched };
+            if let Some(all) = &mut self.all {
+                all.push(opinion.clone());
+            }
+            if is_better {
+                self.best = Some(opinion);
+            }
+        }
+    }
+
+    /// How near a rule stands to this answer; `None` if it may not speak at all.
+    fn standing(&self, rule: &Rule) -> Option<u8> {
+        let family = &FAMILIES[rule.family];
+        if family.is_generic {
+            return Some(match rule.order {
+                Order::Guard => 0,
+                Order::GenericStructure => 5,
+                Order::GenericWording => 6,
+                _ => 7,
+            });
+        }
+        if self.seen.is_generic_only {
+            return None;
+        }
+        let is_own = self
+            .reading
+            .family
+            .is_some_and(|own| own == rule.family || FAMILIES[own].kin.contains(&family.name));
+        match (is_own, rule.order) {
+            (true, Order::Structure) => Some(1),
+            (true, _) => Some(2),
+            (false, _) if rule.is_own => None,
+            (false, Order::Structure) => Some(3),
+            (false, _) => Some(4),
+        }
+    }
+
+    fn fits(&self, rule: &Rule) -> Option<Matched> {
+        let reading = self.reading;
+        let has_status = rule.statuses.is_empty()
+            || rule.statuses.iter().any(|(low, high)| (*low..=*high).contains(&reading.status));
+        if !has_status || reading.features & rule.is != rule.is || reading.features & rule.not != 0 {
+            return None;
+        }
+        if let Some((name, part)) = rule.header {
+            self.seen.headers.value(name).filter(|value| value.contains(part))?;
+        }
+        if !rule.params.is_empty()
+            && !reading.params().any(|param| rule.params.iter().any(|known| is(known, param)))
+        {
+            return None;
+        }
+        let mut matched = Matched::Shape;
+        if !rule.codes.is_empty() {
+            matched = Matched::Code(self.code(rule)?);
+        }
+        if !rule.words.is_empty() {
+            let (start, end) = matching::first(rule.words, &reading.code_finds, &reading.code_words)?;
+            matched = Matched::CodeWords(start, end);
+        }
+        if !rule.text.is_empty() {
+            let (start, end) = matching::first(rule.text, &reading.finds, &reading.words)?;
+            matched = Matched::Words(start, end);
+        }
+        if !rule.also.is_empty() {
+            matching::first(rule.also, &reading.finds, &reading.words)?;
+        }
+        if matching::first(rule.unless, &reading.finds, &reading.words).is_some() {
+            return None;
+        }
+        Some(matched)
+    }
+
+    /// The first code of the answer that the rule knows.
+    fn code(&self, rule: &Rule) -> Option<usize> {
+        let own = self.reading.family;
+        let is_fabricated =
+            self.seen.trust == Trust::WordsOnly || own.is_some_and(|own| FAMILIES[own].fabricates_codes);
+        let is_believed = !is_fabricated || own == Some(rule.family);
+        self.reading.codes.iter().position(|code| {
+            let said = self.reading.code(code);
+            (is_believed || code.is_inner) && rule.codes.iter().any(|known| is(known, said))
+        })
+    }
+}
+
+/// Whether `said` is `known`, which may end in `*`.
+fn is(known: &str, said: &str) -> bool {
+    match known.strip_suffix('*') {
+        Some(start) => said.starts_with(start),
+        None => said == known,
+    }
+}

@@ -1,0 +1,202 @@
+//! A forgiving JSON lexer: it reads what providers really send, which is not always JSON.
+//!
+//! Raw newlines in strings, a cut end, trailing commas and Python's quotes and literals are accepted. It builds nothing,
+//! never recurses, and looks at every byte once. Whether the text was valid is nobody's business here.
+
+/// One token of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Token<'a> {
+    /// `{`
+    Open,
+    /// `}`
+    Close,
+    /// `[`
+    OpenList,
+    /// `]`
+    CloseList,
+    /// A string that a colon follows: the name of a member. Escapes are left in it.
+    Key(&'a str),
+    /// Any other string, escapes left in it.
+    Text(&'a str),
+    /// A number, `true`, `null` and the like, as it stands.
+    Bare(&'a str),
+}
+
+/// Walks over the tokens of a text.
+#[derive(Debug, Clone)]
+pub(crate) struct Lexer<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Lexer<'a> {
+    pub(crate) const fn new(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    /// How many bytes have been read.
+    pub(crate) const fn taken(&self) -> usize {
+        self.at
+    }
+
+    fn string(&mut self, quote: u8) -> Token<'a> {
+        let bytes = self.text.as_bytes();
+        let start = self.at + 1;
+        let mut end = start;
+        loop {
+            match bytes[end.min(bytes.len())..].iter().position(|byte| *byte == quote || *byte == b'\\') {
+                None => {
+                    end = bytes.len();
+                    break;
+                }
+                Some(more) if bytes[end + more] == b'\\' => end = (end + more + 2).min(bytes.len()),
+                Some(more) => {
+                    end += more;
+                    break;
+                }
+            }
+        }
+        // A step over an escape may end inside a character of several bytes.
+        while !self.text.is_char_boundary(end) {
+            end += 1;
+        }
+        let inner = &self.text[start.min(end)..end];
+        self.at = (end + 1).min(bytes.len());
+        if end < bytes.len() && self.colon_follows() { Token::Key(inner) } else { Token::Text(inner) }
+    }
+
+    fn colon_follows(&self) -> bool {
+        let rest = &self.text.as_bytes()[self.at..];
+        // Only a few blanks stand there; a longer run is not worth a second look at every string.
+        rest.iter().take(16).find(|byte| !byte.is_ascii_whitespace()) == Some(&b':')
+    }
+
+    fn bare(&mut self) -> Token<'a> {
+        let rest = &self.text[self.at..];
+        let len = rest
+            .bytes()
+            .position(|byte| byte.is_ascii_whitespace() || b",:{}[]\"'".contains(&byte))
+            .unwrap_or(rest.len());
+        self.at += len;
+        Token::Bare(&rest[..len])
+    }
+}
+
+impl<'a> Iterator for Lexer<'a> {
+    type Item = Token<'a>;
+
+    fn next(&mut self) -> Option<Token<'a>> {
+        loop {
+            let byte = *self.text.as_bytes().get(self.at)?;
+            let token = match byte {
+                b'{' => Token::Open,
+                b'}' => Token::Close,
+                b'[' => Token::OpenList,
+                b']' => Token::CloseList,
+                b'"' | b'\'' => return Some(self.string(byte)),
+                b',' | b':' => {
+                    self.at += 1;
+                    continue;
+                }
+                byte if byte.is_ascii_whitespace() => {
+                    self.at += 1;
+                    continue;
+                }
+                _ => return Some(self.bare()),
+            };
+            self.at += 1;
+            return Some(token);
+        }
+    }
+}
+
+/// Appends `raw` to `out` with its JSON escapes resolved. Unknown escapes stand for themselves.
+pub(crate) fn unescape(raw: &str, out: &mut String) {
+    let mut rest = raw;
+    while let Some(at) = rest.find('\\') {
+        out.push_str(&rest[..at]);
+        let mut after = rest[at + 1..].chars();
+        match after.next() {
+            None => return,
+            Some('n') => out.push('\n'),
+            Some('r') => out.push('\r'),
+            Some('t') => out.push('\t'),
+            Some('b' | 'f') => out.push(' '),
+            Some('u') => {
+                let (found, len) = code_point(after.as_str());
+                out.push(found);
+                rest = &after.as_str()[len..];
+                continue;
+            }
+            Some(other) => out.push(other),
+        }
+        rest = after.as_str();
+    }
+    out.push_str(rest);
+}
+
+/// The character after `\u`, and how many bytes of `text` it took.
+fn code_point(text: &str) -> (char, usize) {
+    let unit = |text: &str| text.get(..4).and_then(|hex| u32::from_str_radix(hex, 16).ok());
+    let Some(high) = unit(text) else { return (char::REPLACEMENT_CHARACTER, 0) };
+    if let Some(plain) = char::from_u32(high) {
+        return (plain, 4);
+    }
+    let low = text.get(4..).and_then(|rest| rest.strip_prefix("\\u")).and_then(unit);
+    match low {
+        Some(low) if (0xD800..0xDC00).contains(&high) && (0xDC00..0xE000).contains(&low) => {
+            let both = 0x1_0000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+            (char::from_u32(both).unwrap_or(char::REPLACEMENT_CHARACTER), 10)
+        }
+        _ => (char::REPLACEMENT_CHARACTER, 4),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(text: &str) -> Vec<Token<'_>> {
+        Lexer::new(text).collect()
+    }
+
+    #[test]
+    fn keys_texts_and_bare_words_are_told_apart() {
+        assert_eq!(
+            tokens(r#"{"a" : "b", "c": [1, null], }"#),
+            [
+                Token::Open,
+                Token::Key("a"),
+                Token::Text("b"),
+                Token::Key("c"),
+                Token::OpenList,
+                Token::Bare("1"),
+                Token::Bare("null"),
+                Token::CloseList,
+                Token::Close
+            ]
+        );
+    }
+
+    #[test]
+    fn pythons_way_of_printing_is_read_too() {
+        assert_eq!(tokens("{'a': None}"), [Token::Open, Token::Key("a"), Token::Bare("None"), Token::Close]);
+    }
+
+    #[test]
+    fn a_cut_string_ends_with_the_text_even_inside_an_escape() {
+        assert_eq!(tokens(r#"{"a": "b\"#).last(), Some(&Token::Text("b\\")));
+        assert_eq!(tokens("\"a\\é").last(), Some(&Token::Text("a\\é")));
+    }
+
+    #[test]
+    fn escapes_are_resolved_and_halves_of_pairs_do_no_harm() {
+        let read = |raw: &str| {
+            let mut out = String::new();
+            unescape(raw, &mut out);
+            out
+        };
+        assert_eq!(read(r"a\n\u6a21\u578b \ud83d\ude00 \/"), "a\n模型 😀 /");
+        assert_eq!(read(r"\ud83d x \uzz \"), "\u{fffd} x \u{fffd}zz ");
+    }
+}
