@@ -1,7 +1,5 @@
 //! Every file that users are given loads, and the one with all defaults says what the code does without it.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
-
 use std::{fs, path::PathBuf, time::Duration};
 
 use standin_config::{Config, Timeouts, UnknownFate};
