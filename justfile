@@ -32,7 +32,7 @@ deny:
 
 # Unit, property, scenario, wire, fault and real-client tests.
 suite *filter:
-    tests/support/suite.sh "{{tools}}" {{filter}}
+    tests/support/suite.sh "{{target}}" {{filter}}
 
 # Measure the fault table of the README anew.
 faults:

@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# suite.sh TOOLS [FILTER...]: all tests, with cargo-nextest if it is there, else with cargo test; documentation tests too.
+# suite.sh TARGET [FILTER...]: all tests, with cargo-nextest if it is there, else with cargo test; documentation tests too.
 set -euo pipefail
-export STANDIN_TOOLS=$1
+target=$1
 shift
 cd "$(dirname "$0")/../.."
 
-# The binary is built first, and the tests get its path: none of them waits for Cargo's lock.
-STANDIN_PROXY=$(cargo build --locked --bin proxy --message-format=json-render-diagnostics |
-    sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
-export STANDIN_PROXY
+# The binary is built first, together with the tests so that nothing is built twice, and the tests get its path: none
+# of them waits for Cargo's lock.
+cargo build --locked --workspace --bins --tests
+export STANDIN_PROXY="$target/debug/proxy" STANDIN_TOOLS="$target/tools"
 
-# Servers and clients of other people are installed before the clock of any test runs.
+# Servers and clients of other people are installed before the clock of any test runs. Where that fails, the tests that
+# need them say so.
 python3 tests/support/environment.py "$STANDIN_TOOLS" || true
 
 if command -v cargo-nextest > /dev/null; then
