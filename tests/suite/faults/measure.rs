@@ -160,7 +160,9 @@ async fn measure(apart: Duration) -> Vec<(Row, [Option<Count>; 2])> {
 }
 
 fn markdown(counts: &[(Row, [Option<Count>; 2])]) -> String {
-    let mut text = String::from("| fault of credential A | plain: failures at the caller / calls to A | stream: the same |\n|---|---|---|\n");
+    let mut text = String::from(
+        "| fault of credential A | plain: failures at the caller / calls to A | stream: the same |\n|---|---|---|\n",
+    );
     for (row, cells) in counts {
         let [plain, stream] =
             cells.map(|count| count.map_or_else(String::new, |count| count.cell(row.wanted)));
