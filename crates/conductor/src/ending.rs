@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use standin_core::{Clock, Dialect, ErrorClass, Moment, RequestId, UpstreamError};
+use standin_core::{Clock, Dialect, ErrorClass, Layer, Moment, RequestId, UpstreamError};
 use standin_policy::{Cause, Ending, Report};
 use standin_upstream::relay_headers;
 use standin_wire::{CallerError, ErrorCause, ErrorKind};
@@ -194,7 +194,9 @@ fn message(report: &Report, model: &str) -> String {
 
 fn cause(class: ErrorClass, report: &Report) -> ErrorCause {
     let said = report.failure.as_ref().map(|failure| &failure.verdict.error);
-    let message = match said {
+    // What the executor saw on the wire names addresses; only an upstream's own words may go out.
+    let own_words = report.failure.as_ref().filter(|failure| failure.verdict.layer != Layer::Transport);
+    let message = match own_words.map(|failure| &failure.verdict.error) {
         Some(said) if !said.message.is_empty() => said.message.clone(),
         _ => class_words(class).to_owned(),
     };
