@@ -101,7 +101,9 @@ impl Envelope {
     fn read_part(&mut self, text: &str, reads_answers: bool) {
         if text.starts_with(['{', '[', '"']) {
             let (taken, was_json) = self.walk(0, text, reads_answers);
-            if was_json && taken > 0 {
+            // A message that merely begins with a quoted name is no JSON.
+            let is_whole = !text.starts_with('"') || taken >= text.trim_end().len();
+            if was_json && taken > 0 && is_whole {
                 self.has_json = true;
                 return;
             }
