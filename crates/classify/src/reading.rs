@@ -92,7 +92,8 @@ impl Reading {
             let reads_answers = self.family.is_some_and(|at| FAMILIES[at].name == "antigravity2api");
             self.envelope.read(&body, reads_answers);
         }
-        if page::is_challenge(&body) {
+        // A firewall says so in a page or in plain words, never in JSON.
+        if !body.starts_with(['{', '[']) && page::is_challenge(&body) {
             self.features |= feature::CHALLENGE;
         }
         self.note_features(seen, &body);
