@@ -49,14 +49,14 @@ pub(crate) fn refuse_by_head(headers: &HeaderMap, limits: &Limits) -> Result<(),
         return Err(CallerError::new(ErrorKind::UnsupportedMedia, message));
     }
     let kind = headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes().to_ascii_lowercase());
-    if kind.is_some_and(|kind| !memchr_json(&kind)) {
+    if kind.is_some_and(|kind| !names_json(&kind)) {
         let message = "The content type must be application/json.";
         return Err(CallerError::new(ErrorKind::UnsupportedMedia, message));
     }
     Ok(())
 }
 
-fn memchr_json(kind: &[u8]) -> bool {
+fn names_json(kind: &[u8]) -> bool {
     kind.windows(4).any(|window| window == b"json")
 }
 

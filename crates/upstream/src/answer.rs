@@ -33,7 +33,7 @@ pub async fn read_reply(request: &CallerRequest, reply: Response<TransportBody>)
         return Err(SendError::malformed("the reply is compressed although `identity` was asked for"));
     }
     let body = if request.is_streaming && is_event_stream(&headers) {
-        let reader = StreamReader::new(request.dialect, request.operation, Some(request.model.as_str()));
+        let reader = StreamReader::chat(Some(request.model.as_str()));
         ReplyBody::Stream(Box::new(SseFrames::new(body, reader)))
     } else {
         ReplyBody::Whole(collect(body).await?)

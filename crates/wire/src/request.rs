@@ -60,13 +60,14 @@ impl BadRequest {
 /// # Errors
 /// When it is no JSON object, nests too deeply, names a routing field twice, or has a field of the wrong kind.
 pub fn read_request(dialect: Dialect, operation: Operation, body: &[u8]) -> Result<RequestHead, BadRequest> {
-    let _ = operation;
     depth::check(body).map_err(|message| BadRequest::new(None, message))?;
     let text =
         std::str::from_utf8(body).map_err(|_| BadRequest::new(None, "The body is not valid UTF-8."))?;
     let top: Top<'_> = serde_json::from_str(text).map_err(|error| described(&error))?;
     let mut head = RequestHead { is_streaming: top.flag("stream", top.stream)?, ..RequestHead::default() };
-    if dialect != Dialect::Gemini {
+    // Gemini names the model in the path; what is passed through as it is may have none.
+    let is_optional = dialect == Dialect::Gemini || operation == Operation::Passthrough;
+    if top.model.is_some() || !is_optional {
         let raw =
             top.model.ok_or_else(|| BadRequest::new(Some("model"), "you must provide a model parameter"))?;
         let model = model_name(raw)?;

@@ -7,7 +7,6 @@ use std::{collections::VecDeque, sync::LazyLock};
 
 use bytes::{Bytes, BytesMut};
 use memchr::memmem::Finder;
-use standin_core::{Dialect, Operation};
 
 use crate::{
     chat::{Part, is_silent_answer},
@@ -45,10 +44,9 @@ pub struct StreamReader {
 }
 
 impl StreamReader {
-    /// A reader for one reply; `shown_model` is what its `model` must say to the caller.
+    /// A reader for a stream of OpenAI Chat or Completions; `shown_model` is what its `model` must say to the caller.
     #[must_use]
-    pub fn new(dialect: Dialect, operation: Operation, shown_model: Option<&str>) -> Self {
-        let _ = (dialect, operation);
+    pub fn chat(shown_model: Option<&str>) -> Self {
         Self {
             rename: shown_model.map(Rename::new),
             echo: Echo::default(),

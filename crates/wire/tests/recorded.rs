@@ -60,7 +60,7 @@ fn cases() -> Vec<Case> {
 }
 
 fn read(case: &Case, pieces: &[&[u8]]) -> (StreamReader, Vec<Frame>) {
-    let mut reader = StreamReader::new(Dialect::OpenaiChat, case.operation(), None);
+    let mut reader = StreamReader::chat(None);
     let mut frames = VecDeque::new();
     for piece in pieces {
         reader.push(Bytes::copy_from_slice(piece), &mut frames);
