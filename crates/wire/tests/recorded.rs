@@ -59,7 +59,7 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-fn read(case: &Case, pieces: &[&[u8]]) -> (StreamReader, Vec<Frame>) {
+fn read(pieces: &[&[u8]]) -> (StreamReader, Vec<Frame>) {
     let mut reader = StreamReader::chat(None);
     let mut frames = VecDeque::new();
     for piece in pieces {
@@ -98,7 +98,7 @@ fn whole_answers_are_complete_and_errors_are_found() {
 fn streams_are_complete_and_come_out_byte_for_byte_and_broken_ones_never_look_complete() {
     let mut wrong = Vec::new();
     for case in cases().iter().filter(|case| case.is_stream) {
-        let (reader, frames) = read(case, &[&case.body]);
+        let (reader, frames) = read(&[&case.body]);
         let has_error = frames.iter().any(|frame| frame.mark == Mark::Error);
         if case.is_success() && !case.has("truncated-stream") {
             let is_whole = joined(&frames) == case.body || !case.body.ends_with(b"\n\n");
@@ -124,10 +124,10 @@ fn streams_are_complete_and_come_out_byte_for_byte_and_broken_ones_never_look_co
 #[test]
 fn c1_a_split_at_any_byte_changes_nothing() {
     for case in cases().iter().filter(|case| case.is_stream && case.body.len() < 3_000) {
-        let (_, whole) = read(case, &[&case.body]);
+        let (_, whole) = read(&[&case.body]);
         for at in 0..case.body.len() {
             let (first, second) = case.body.split_at(at);
-            let (_, frames) = read(case, &[first, second]);
+            let (_, frames) = read(&[first, second]);
             assert_eq!(frames, whole, "{} split at {at}", case.name);
         }
     }
@@ -145,8 +145,8 @@ proptest! {
     ) {
         let case = Case { name: String::new(), meta: serde_json::json!({"path": "", "features": []}), body: bytes, is_stream: true };
         let (first, second) = case.body.split_at(cut.min(case.body.len()));
-        let (_, whole) = read(&case, &[&case.body]);
-        let (_, split) = read(&case, &[first, second]);
+        let (_, whole) = read(&[&case.body]);
+        let (_, split) = read(&[first, second]);
         prop_assert_eq!(whole, split);
     }
 }
