@@ -10,6 +10,7 @@
 mod arithmetic;
 mod classes;
 mod errors;
+mod faults;
 mod pools;
 mod rounds;
 mod selection;
