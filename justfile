@@ -45,6 +45,10 @@ readme:
     STANDIN_WRITE_README=1 cargo test --locked --quiet -p standin-tests --test suite -- --test-threads=1 \
         the_readme_shows_what_the_demo_says a_failing_credential_is_asked_once
 
+# Every line of the catalogue of faults, and the tests that hold it.
+catalogue:
+    cargo test --locked --quiet -p standin-tests --test suite -- --nocapture catalogue
+
 # What the last run left out, and why.
 skips:
     @tests/support/skips.sh "$STANDIN_SKIPS"

@@ -10,6 +10,7 @@
 
 mod arrows;
 mod captures;
+mod catalogue;
 mod clients;
 mod door;
 mod faults;
