@@ -256,7 +256,7 @@ fn n4_a_million_picks_are_fair_and_one_that_flaps_is_not_starved() {
     const PHASE: usize = 20_000;
     let mut world = World::new("c1/m1 c2/m1 c3/m1 c4/m1 c5/m1");
     let mut healthy: HashMap<String, u32> = HashMap::new();
-    let mut flapping = vec![0_u32; PICKS / PHASE];
+    let mut flapping = [0_u32; PICKS / PHASE];
     for at in 0..PICKS {
         let (mut flight, _) = world.begin("");
         assert_eq!(world.advance(&mut flight), None);
