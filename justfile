@@ -5,6 +5,7 @@ set shell := ["bash", "-euo", "pipefail", "-c"]
 target := env("CARGO_TARGET_DIR", justfile_directory() / "target")
 tools := target / "tools"
 deny_version := "0.20.2"
+fuzz_version := "0.13.2"
 export STANDIN_SKIPS := target / "suite" / "skipped.txt"
 
 # Show what there is.
@@ -13,6 +14,9 @@ default:
 
 # Everything that has to hold before and after a change.
 test: forget-skips format lint docs deny suite skips
+
+# The long form: all of that, and a minute of every fuzz target.
+long: test (fuzz "60")
 
 # Formatting, without changing anything.
 format:
@@ -33,6 +37,10 @@ deny:
 # Unit, property, scenario, wire, fault and real-client tests.
 suite *filter:
     tests/support/suite.sh "{{target}}" {{filter}}
+
+# Feed every fuzz target, or those that are named, with made-up input for so many seconds each.
+fuzz seconds="60" *names:
+    tests/support/fuzz.sh "{{target}}" "{{fuzz_version}}" "{{seconds}}" {{names}}
 
 # Measure the fault table of the README anew.
 faults:

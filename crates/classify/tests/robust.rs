@@ -4,7 +4,7 @@ use std::{fs, time::UNIX_EPOCH};
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use standin_classify::{Classifier, Observed, looks_like_error};
+use standin_classify::{Classifier, Observed, Packs, looks_like_error};
 use standin_core::{ErrorClass, Verdict};
 
 fn classify(status: u16, body: &[u8]) -> Verdict {
@@ -63,6 +63,20 @@ proptest! {
 }
 
 #[test]
+fn what_the_fuzzer_starts_from_gives_verdicts() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/classify");
+    let mut count = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let input = fs::read(entry.unwrap().path()).unwrap();
+        let (head, body) = input.split_at(input.iter().position(|byte| *byte == b'\n').unwrap() + 1);
+        let status = String::from_utf8_lossy(head).split_whitespace().next().unwrap().parse().unwrap();
+        assert!(classify(status, body).matched.len() <= 200);
+        count += 1;
+    }
+    assert!(count > 20, "only {count} inputs");
+}
+
+#[test]
 fn a_body_of_any_size_and_depth_takes_no_time() {
     for body in [vec![b'['; 4 << 20], vec![b'"'; 4 << 20], b"model not found ".repeat(200_000)] {
         let _ = classify(400, &body);
@@ -94,11 +108,11 @@ fn no_recorded_answer_looks_like_an_error() {
 fn the_recorded_errors_are_read_as_they_are_labelled() {
     let Some(root) = standin_testkit::shared("corpus") else { return };
     let text = fs::read_to_string(root.join("upstream-errors.jsonl")).unwrap();
-    for (is_generic_only, wanted) in [(false, 0.99), (true, 0.80)] {
+    for (packs, wanted) in [(Packs::All, 0.99), (Packs::Generic, 0.80)] {
         let options = standin_classify::report::Options {
             format: standin_classify::report::Format::Lines,
             detail: standin_classify::report::Detail::Verdicts,
-            is_generic_only,
+            packs,
             now: UNIX_EPOCH,
         };
         let mut out = Vec::new();
@@ -116,6 +130,6 @@ fn the_recorded_errors_are_read_as_they_are_labelled() {
             right += u32::from(is_right(&pair));
         }
         let share = f64::from(right) / f64::from(all);
-        assert!(share >= wanted, "{right} of {all}, generic only: {is_generic_only}");
+        assert!(share >= wanted, "{right} of {all}, packs: {packs:?}");
     }
 }
