@@ -4,7 +4,7 @@ use std::{fs::File, io, process::ExitCode};
 
 use anyhow::Context;
 use standin_classify::{
-    Classifier,
+    Classifier, Packs,
     report::{Detail, Format, Options, Reply, classify_input, classify_reply},
 };
 use standin_conductor::SystemClock;
@@ -23,7 +23,11 @@ pub(crate) fn run(asked: Classify) -> anyhow::Result<ExitCode> {
             (false, true) => Detail::Explain,
             (false, false) => Detail::Verdicts,
         },
-        is_generic_only: asked.generic_only,
+        packs: match (asked.generic_only, asked.held_out) {
+            (true, _) => Packs::Generic,
+            (false, true) => Packs::HeldOut,
+            (false, false) => Packs::All,
+        },
         now: SystemClock::new().wall(),
     };
     let mut out = io::BufWriter::new(io::stdout().lock());

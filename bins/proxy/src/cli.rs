@@ -116,4 +116,7 @@ pub(crate) struct Classify {
     /// Leave out all rules of single providers
     #[arg(long)]
     pub(crate) generic_only: bool,
+    /// Leave out each answer's own provider's rules, as if nobody had met it
+    #[arg(long, conflicts_with = "generic_only")]
+    pub(crate) held_out: bool,
 }

@@ -1,9 +1,9 @@
-//! Classifies recorded errors from standard input: `cargo run --example classify -- [--report] [--explain] [--generic-only]`.
+//! Classifies recorded errors from standard input: `cargo run --example classify -- [--report] [--explain] [--generic-only | --held-out]`.
 
 use std::{env, io, time::UNIX_EPOCH};
 
 use standin_classify::{
-    Classifier,
+    Classifier, Packs,
     report::{self, Detail, Format, Options},
 };
 
@@ -15,8 +15,12 @@ fn main() -> io::Result<()> {
         _ => Detail::Verdicts,
     };
     // An example has no clock of its own: absolute dates count from the epoch.
-    let options =
-        Options { format: Format::Lines, detail, is_generic_only: has("--generic-only"), now: UNIX_EPOCH };
+    let packs = match (has("--generic-only"), has("--held-out")) {
+        (true, _) => Packs::Generic,
+        (_, true) => Packs::HeldOut,
+        _ => Packs::All,
+    };
+    let options = Options { format: Format::Lines, detail, packs, now: UNIX_EPOCH };
     report::classify_input(Classifier::builtin(), io::stdin().lock(), &mut io::stdout().lock(), &options)?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! It does not build verdicts, and knows no operator.
 
 use crate::{
-    Observed, Trust,
+    Observed, Packs, Trust,
     matching::{self, Candidates, Matcher},
     reading::Reading,
     rule::{FAMILIES, Order, Rule},
@@ -87,7 +87,12 @@ impl Court<'_> {
                 _ => 7,
             });
         }
-        if self.seen.is_generic_only {
+        let is_heard = match self.seen.packs {
+            Packs::All => true,
+            Packs::Generic => false,
+            Packs::HeldOut => self.reading.family != Some(rule.family),
+        };
+        if !is_heard {
             return None;
         }
         let is_own = self

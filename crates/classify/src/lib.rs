@@ -35,7 +35,7 @@ mod text;
 
 pub use classifier::Classifier;
 pub use document::errors_markdown;
-pub use observed::{Headers, Observed, Transport, Trust};
+pub use observed::{Headers, Observed, Packs, Transport, Trust};
 pub use operator::{OperatorRule, RuleError};
 pub use rule::family_of_host;
 pub use success::looks_like_error;

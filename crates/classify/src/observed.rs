@@ -63,6 +63,18 @@ pub enum Trust {
     WordsOnly,
 }
 
+/// Which of the built-in rules are asked. Anything but all of them is for measuring how strangers would be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Packs {
+    /// All of them.
+    #[default]
+    All,
+    /// Only those that are about no provider in particular.
+    Generic,
+    /// All but those of the provider that answered, as if nobody had met it.
+    HeldOut,
+}
+
 /// Everything that is known about one answer. Fill in what is known and take the rest from [`Observed::new`].
 #[derive(Clone, Copy)]
 pub struct Observed<'a> {
@@ -88,8 +100,8 @@ pub struct Observed<'a> {
     pub trust: Trust,
     /// When the answer came: absolute dates in it are read against this.
     pub now: SystemTime,
-    /// Leaves all rules of single providers out, which shows how a provider nobody has met would be read.
-    pub is_generic_only: bool,
+    /// Which of the built-in rules are asked.
+    pub packs: Packs,
 }
 
 impl Observed<'_> {
@@ -109,7 +121,7 @@ impl Observed<'_> {
             models: &[],
             trust: Trust::Codes,
             now,
-            is_generic_only: false,
+            packs: Packs::All,
         }
     }
 }

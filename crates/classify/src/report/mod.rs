@@ -13,7 +13,7 @@ use std::{
 };
 
 pub use self::{dump::Dump, row::Row, score::Score};
-use crate::{Classifier, Observed, Transport};
+use crate::{Classifier, Observed, Packs, Transport};
 
 /// Bytes of input that are read at most.
 pub const INPUT_BYTES_MAX: u64 = 256 * 1024 * 1024;
@@ -47,8 +47,8 @@ pub struct Options {
     pub format: Format,
     /// What else is printed.
     pub detail: Detail,
-    /// Leaves all rules of single providers out.
-    pub is_generic_only: bool,
+    /// Which of the built-in rules are asked.
+    pub packs: Packs,
     /// What absolute dates in the answers are read against.
     pub now: SystemTime,
 }
@@ -173,5 +173,5 @@ pub fn classify_reply(
 }
 
 fn observe<'a>(headers: &'a Vec<(String, String)>, transport: Transport, options: &Options) -> Observed<'a> {
-    Observed { headers, transport, is_generic_only: options.is_generic_only, ..Observed::new(options.now) }
+    Observed { headers, transport, packs: options.packs, ..Observed::new(options.now) }
 }
