@@ -1,22 +1,20 @@
-//! Our own accept loop: what a framework's does not limit, this one does.
+//! Our own accept loop, and how it ends.
 
-use std::{convert::Infallible, io, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
-use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::{GracefulShutdown, Watcher},
-};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     task::JoinSet,
+    time::timeout,
 };
 
-use crate::{handle::handle, site::Site};
+use crate::{connection::connection, parting::Phase, site::Site};
 
-/// How long the loop rests when the machine has no descriptors left.
+/// How long the loop rests when the machine has no descriptors or memory left.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
+/// How long a connection that is cut has for its last words.
+const LAST_WORDS_MAX: Duration = Duration::from_millis(500);
 
 /// How a drain ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,69 +23,93 @@ pub struct Drained {
     pub cut: usize,
 }
 
-/// Serves until `stop` is ready, then lets active requests finish within the grace.
+/// Where connections come from.
+trait Source {
+    /// The next connection.
+    fn next(&self) -> impl Future<Output = io::Result<TcpStream>> + Send;
+}
+
+impl Source for TcpListener {
+    async fn next(&self) -> io::Result<TcpStream> {
+        self.accept().await.map(|(stream, _)| stream)
+    }
+}
+
+/// Serves until `stop` is ready, then lets active requests finish within the grace. Streams that have not ended by
+/// then end with an error of their dialect, requests without an answer get one.
 pub async fn serve(listener: TcpListener, site: Arc<Site>, stop: impl Future<Output = ()>) -> Drained {
-    let graceful = GracefulShutdown::new();
+    let (phases, phase) = watch::channel(Phase::Open);
+    let mut connections = take(listener, &site, stop, &phase).await;
+    drop(phase);
+    site.close();
+    let _ = phases.send(Phase::Draining);
+    if timeout(site.limits.grace, all_of(&mut connections)).await.is_ok() {
+        return Drained { cut: 0 };
+    }
+    let cut = connections.len();
+    site.cut();
+    let _ = phases.send(Phase::Cut);
+    let _ = timeout(LAST_WORDS_MAX, all_of(&mut connections)).await;
+    connections.shutdown().await;
+    Drained { cut }
+}
+
+async fn all_of(connections: &mut JoinSet<()>) {
+    while connections.join_next().await.is_some() {}
+}
+
+/// Takes connections until told to stop; what is returned is still being served.
+async fn take(
+    source: impl Source,
+    site: &Arc<Site>,
+    stop: impl Future<Output = ()>,
+    phase: &watch::Receiver<Phase>,
+) -> JoinSet<()> {
     let places = Arc::new(Semaphore::new(site.limits.connections_max));
-    let mut tasks = JoinSet::new();
+    let mut connections = JoinSet::new();
+    let mut is_resting = false;
     tokio::pin!(stop);
     loop {
+        while connections.try_join_next().is_some() {}
         let accepted = tokio::select! {
             biased;
-            () = &mut stop => break,
-            accepted = accept(&listener, &places) => accepted,
-            Some(_) = tasks.join_next(), if !tasks.is_empty() => continue,
+            () = &mut stop => return connections,
+            accepted = accept(&source, &places) => accepted,
         };
         match accepted {
             Ok((stream, place)) => {
-                let (site, watcher) = (Arc::clone(&site), graceful.watcher());
-                tasks.spawn(async move {
-                    connection(stream, site, watcher).await;
+                is_resting = false;
+                let (site, phase) = (Arc::clone(site), phase.clone());
+                connections.spawn(async move {
+                    connection(stream, site, phase).await;
                     drop(place);
                 });
             }
+            Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                tracing::warn!(%error, "could not accept a connection, resting");
+                // Once per episode: a machine without descriptors does not need a log that grows.
+                if !std::mem::replace(&mut is_resting, true) {
+                    tracing::warn!(%error, "could not accept connections, resting between tries");
+                }
                 tokio::time::sleep(ACCEPT_REST).await;
             }
         }
     }
-    drop(listener);
-    site.close();
-    let _ = tokio::time::timeout(site.limits.grace, graceful.shutdown()).await;
-    while tasks.try_join_next().is_some() {}
-    let cut = tasks.len();
-    tasks.shutdown().await;
-    Drained { cut }
 }
 
 async fn accept(
-    listener: &TcpListener,
+    source: &impl Source,
     places: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
-    stream.set_nodelay(true)?;
+    let stream = source.next().await?;
+    // Fails only for a connection that is gone already, which shows soon enough.
+    let _ = stream.set_nodelay(true);
     Ok((stream, place))
 }
 
-async fn connection(stream: TcpStream, site: Arc<Site>, watcher: Watcher) {
-    // hyper's timers begin with the first byte of a head; who connects and says nothing is ours to end.
-    if tokio::time::timeout(site.limits.first_byte_max, stream.readable()).await.is_err() {
-        return;
-    }
-    let limits = site.limits;
-    let service = service_fn(move |request| {
-        let site = Arc::clone(&site);
-        async move { Ok::<_, Infallible>(handle(site, request).await) }
-    });
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_max)
-        .max_buf_size(limits.head_bytes_max)
-        .max_headers(limits.headers_max)
-        .serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = watcher.watch(served).await {
-        tracing::debug!(%error, "connection ended");
-    }
+/// Whether only the connection at the head of the queue is lost, and the next one may be fine.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }

@@ -1,134 +1,250 @@
 //! Reading a request body once: bounded, within a budget for all of them, and not for ever.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
-use http_body::Body;
-use http_body_util::BodyExt;
+use http_body::{Body, Frame};
 use standin_core::{Clock, Moment};
 use standin_wire::{CallerError, ErrorKind};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Sleep,
+};
 
-use crate::limits::Limits;
+use crate::{
+    inflate::{Coding, Fault, inflate},
+    limits::Limits,
+};
 
 /// Bytes that one unit of the budget stands for.
 const UNIT: usize = 1024;
-/// From when on a body has to come at a minimum speed.
-const SLOW_AFTER: Duration = Duration::from_secs(30);
-/// Bytes per second below which a body is too slow.
-const SPEED_MIN: u64 = 1024;
-
-/// A body that was read, and its share of the budget.
-#[derive(Debug)]
-pub(crate) struct Held {
-    pub(crate) bytes: Bytes,
-    /// Given back when the request is over.
-    pub(crate) share: OwnedSemaphorePermit,
-}
 
 /// The budget for all bodies at once.
 pub(crate) fn budget(limits: &Limits) -> Arc<Semaphore> {
     Arc::new(Semaphore::new(limits.bodies_bytes_max / UNIT))
 }
 
+/// Reads a body to its end, and inflates it if it came compressed.
+///
+/// Its share of the budget goes back when the last reference to the bytes is dropped.
+pub(crate) async fn read<B>(
+    headers: &mut HeaderMap,
+    body: B,
+    limits: &Limits,
+    budget: &Arc<Semaphore>,
+    clock: &dyn Clock,
+) -> Result<Bytes, CallerError>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let coding = refuse_by_head(headers, limits)?;
+    let mut share = Share { budget: Arc::clone(budget), held: None, bytes: 0 };
+    let expected = declared(headers).and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+    let mut bytes = receive(body, expected, limits, clock, &mut share).await?;
+    if let Some(coding) = coding {
+        let received = bytes.len();
+        let inflated = inflate(coding, &bytes, limits.body_bytes_max, |size| share.cover(received + size));
+        bytes = inflated.await.map_err(|fault| match fault {
+            Fault::Broken => broken("The request body is not compressed as its content-encoding says."),
+            Fault::TooLarge => too_large(limits),
+            Fault::NoRoom(error) => error,
+        })?;
+        headers.remove(header::CONTENT_ENCODING);
+        headers.remove(header::CONTENT_LENGTH);
+    }
+    Ok(Bytes::from_owner(Held { bytes, _share: share }))
+}
+
+/// A body, and its share of the budget.
+struct Held {
+    bytes: Bytes,
+    _share: Share,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// What one request has of the budget.
+struct Share {
+    budget: Arc<Semaphore>,
+    held: Option<OwnedSemaphorePermit>,
+    bytes: usize,
+}
+
+impl Share {
+    /// Makes sure that the share covers so many bytes.
+    fn cover(&mut self, bytes: usize) -> Result<(), CallerError> {
+        if bytes <= self.bytes {
+            return Ok(());
+        }
+        let units = (bytes - self.bytes).div_ceil(UNIT);
+        let more = u32::try_from(units).ok();
+        let more = more.and_then(|units| Arc::clone(&self.budget).try_acquire_many_owned(units).ok());
+        let more = more.ok_or_else(|| {
+            let message = "This server holds as many request bodies as it may; try again.";
+            CallerError::new(ErrorKind::Busy, message)
+        })?;
+        self.bytes += units * UNIT;
+        match &mut self.held {
+            Some(held) => held.merge(more),
+            None => self.held = Some(more),
+        }
+        Ok(())
+    }
+}
+
 /// The length a request declares.
-pub(crate) fn declared(headers: &HeaderMap) -> Option<u64> {
+fn declared(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Refuses a body by its head alone, before a byte of it is read.
-pub(crate) fn refuse_by_head(headers: &HeaderMap, limits: &Limits) -> Result<(), CallerError> {
+/// Refuses a body by its head alone, before a byte of it is read; otherwise, how it is compressed.
+fn refuse_by_head(headers: &HeaderMap, limits: &Limits) -> Result<Option<Coding>, CallerError> {
     if declared(headers).is_some_and(|length| length > limits.body_bytes_max as u64) {
         return Err(too_large(limits));
     }
-    if let Some(encoding) = headers.get(header::CONTENT_ENCODING)
-        && !encoding.as_bytes().eq_ignore_ascii_case(b"identity")
-    {
-        let message = "Compressed request bodies are not accepted; send the body as it is.";
-        return Err(CallerError::new(ErrorKind::UnsupportedMedia, message));
-    }
+    let unread = |message| CallerError::new(ErrorKind::UnsupportedMedia, message);
+    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    let coding = match (codings.next().map(Coding::named), codings.next()) {
+        (None, _) => None,
+        (Some(Ok(coding)), None) => coding,
+        _ => return Err(unread("The content encoding must be gzip, zstd or none.")),
+    };
     let kind = headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes().to_ascii_lowercase());
     if kind.is_some_and(|kind| !names_json(&kind)) {
-        let message = "The content type must be application/json.";
-        return Err(CallerError::new(ErrorKind::UnsupportedMedia, message));
+        return Err(unread("The content type must be application/json."));
     }
-    Ok(())
+    Ok(coding)
 }
 
 fn names_json(kind: &[u8]) -> bool {
     kind.windows(4).any(|window| window == b"json")
 }
 
-/// Reads a body to its end.
-pub(crate) async fn read<B>(
-    headers: &HeaderMap,
+async fn receive<B>(
     mut body: B,
+    expected: usize,
     limits: &Limits,
-    budget: &Arc<Semaphore>,
     clock: &dyn Clock,
-) -> Result<Held, CallerError>
+    share: &mut Share,
+) -> Result<Bytes, CallerError>
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let expected = declared(headers).and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
-    let mut share = take(budget, expected)?;
+    share.cover(expected)?;
     let mut first: Option<Bytes> = None;
     let mut rest = BytesMut::new();
     let mut received = 0_usize;
-    let pace = Pace { idle_max: limits.body_idle_max, clock, began: clock.now() };
-    while let Some(frame) = pace.next(body.frame(), received).await? {
-        let Ok(data) = frame.map_err(|_| broken())?.into_data() else { continue };
+    let mut pace = Pace::new(limits, clock);
+    while let Some(frame) = pace.next(&mut body, received).await? {
+        let Ok(data) = frame.map_err(|_| ended_early())?.into_data() else { continue };
         received += data.len();
         if received > limits.body_bytes_max {
             return Err(too_large(limits));
         }
-        if received > expected {
-            share.merge(take(budget, data.len())?);
-        }
-        match (&first, rest.is_empty()) {
+        share.cover(received)?;
+        match first.take() {
             // A body that comes in one piece is not copied.
-            (None, true) => first = Some(data),
-            (Some(_), _) => {
-                rest.reserve(expected.max(received));
-                rest.extend_from_slice(&first.take().unwrap_or_default());
+            None if rest.is_empty() => first = Some(data),
+            before => {
+                if let Some(before) = before {
+                    rest.reserve(expected.max(received));
+                    rest.extend_from_slice(&before);
+                }
                 rest.extend_from_slice(&data);
             }
-            (None, false) => rest.extend_from_slice(&data),
         }
     }
-    Ok(Held { bytes: first.unwrap_or_else(|| rest.freeze()), share })
-}
-
-fn take(budget: &Arc<Semaphore>, bytes: usize) -> Result<OwnedSemaphorePermit, CallerError> {
-    let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
-    Arc::clone(budget).try_acquire_many_owned(units).map_err(|_| {
-        CallerError::new(ErrorKind::Busy, "This server holds as many request bodies as it may; try again.")
-    })
+    Ok(first.unwrap_or_else(|| rest.freeze()))
 }
 
 /// Watches that a body keeps coming: neither silence, nor a drip that no silence ever interrupts.
+///
+/// A body that is there is read without a look at any clock.
 struct Pace<'a> {
-    idle_max: Duration,
+    limits: &'a Limits,
     clock: &'a dyn Clock,
-    began: Moment,
+    wait: Option<Wait>,
 }
 
-impl Pace<'_> {
-    async fn next<F: Future>(&self, frame: F, received: usize) -> Result<F::Output, CallerError> {
-        let next = tokio::time::timeout(self.idle_max, frame).await.map_err(|_| late())?;
-        let elapsed = self.clock.now().since(self.began);
-        let is_drip = elapsed > SLOW_AFTER && (received as u64) < elapsed.as_secs().saturating_mul(SPEED_MIN);
-        if is_drip { Err(late()) } else { Ok(next) }
+/// What is known once there was something to wait for.
+struct Wait {
+    began: Moment,
+    /// How much had been received at the last look, and when that had changed.
+    received: usize,
+    progress: Moment,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl<'a> Pace<'a> {
+    fn new(limits: &'a Limits, clock: &'a dyn Clock) -> Self {
+        Self { limits, clock, wait: None }
     }
+
+    async fn next<B: Body + Unpin>(
+        &mut self,
+        body: &mut B,
+        received: usize,
+    ) -> Result<Option<Result<Frame<B::Data>, B::Error>>, CallerError> {
+        std::future::poll_fn(|cx| match Pin::new(&mut *body).poll_frame(cx) {
+            Poll::Ready(frame) => Poll::Ready(Ok(frame)),
+            Poll::Pending => self.poll_late(cx, received).map(|()| Err(late())),
+        })
+        .await
+    }
+
+    /// Ready when the caller has used up its time.
+    fn poll_late(&mut self, cx: &mut Context<'_>, received: usize) -> Poll<()> {
+        let (now, idle_max) = (self.clock.now(), self.limits.body_idle_max);
+        let wait = self.wait.get_or_insert_with(|| Wait {
+            began: now,
+            received,
+            progress: now,
+            timer: Box::pin(tokio::time::sleep(idle_max)),
+        });
+        if received != wait.received {
+            (wait.received, wait.progress) = (received, now);
+        }
+        if is_drip(received, now.since(wait.began), self.limits) {
+            return Poll::Ready(());
+        }
+        // The timer is set again only when it goes off, not with every piece that comes.
+        while wait.timer.as_mut().poll(cx).is_ready() {
+            let silent = now.since(wait.progress);
+            if silent >= idle_max {
+                return Poll::Ready(());
+            }
+            wait.timer.set(tokio::time::sleep(idle_max.saturating_sub(silent)));
+        }
+        Poll::Pending
+    }
+}
+
+/// Whether a body comes so slowly that it holds its place for nothing.
+fn is_drip(received: usize, elapsed: Duration, limits: &Limits) -> bool {
+    elapsed > limits.body_slow_after
+        && (received as u64) < elapsed.as_secs().saturating_mul(limits.body_speed_min)
 }
 
 fn late() -> CallerError {
     CallerError::new(ErrorKind::RequestTimeout, "The request body did not come in time.")
 }
 
-fn broken() -> CallerError {
-    CallerError::new(ErrorKind::InvalidRequest, "The request body ended early or is not well framed.")
+fn ended_early() -> CallerError {
+    broken("The request body ended early or is not well framed.")
+}
+
+fn broken(message: &str) -> CallerError {
+    CallerError::new(ErrorKind::InvalidRequest, message)
 }
 
 fn too_large(limits: &Limits) -> CallerError {

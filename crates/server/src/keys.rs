@@ -1,12 +1,14 @@
 //! Who may call: keys by digest, compared in constant time, and what each may ask for.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use sha2::{Digest, Sha256};
 use standin_core::ClientId;
 use subtle::ConstantTimeEq;
 use wildmatch::WildMatch;
+
+use crate::escape::unescape;
 
 /// Bytes of a presented key that are looked at; a longer one is no key.
 const KEY_BYTES_MAX: usize = 4096;
@@ -83,18 +85,21 @@ fn head(digest: &[u8; 32]) -> [u8; 8] {
     head
 }
 
-/// The key a request presents, in any of the forms that clients use.
-pub(crate) fn presented<'r>(headers: &'r HeaderMap, query: Option<&'r str>) -> Option<&'r [u8]> {
+/// The keys a request presents, in all of the forms that clients use. Some fill several: a placeholder in the one, the
+/// caller's key in the other.
+pub(crate) fn presented<'r>(
+    headers: &'r HeaderMap,
+    query: Option<&'r str>,
+) -> impl Iterator<Item = Cow<'r, [u8]>> {
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| {
         let (scheme, key) = value.as_bytes().split_at_checked(7)?;
         scheme.eq_ignore_ascii_case(b"bearer ").then(|| key.trim_ascii())
     });
-    let header = |name: &HeaderName| headers.get(name).map(|value| value.as_bytes());
-    let in_query = || {
-        let pairs = query?.split('&');
-        pairs.filter_map(|pair| pair.strip_prefix("key=")).map(str::as_bytes).next()
-    };
-    bearer.or_else(|| header(&X_API_KEY)).or_else(|| header(&X_GOOG_API_KEY)).or_else(in_query)
+    let header = |name: &HeaderName| headers.get(name).map(HeaderValue::as_bytes);
+    let in_headers = [bearer, header(&X_API_KEY), header(&X_GOOG_API_KEY)].into_iter().flatten();
+    let pairs = query.into_iter().flat_map(|query| query.split('&'));
+    let in_query = pairs.filter_map(|pair| pair.strip_prefix("key=")).take(1).map(unescape);
+    in_headers.map(Cow::Borrowed).chain(in_query).filter(|key| !key.is_empty())
 }
 
 /// The query without the caller's key.
@@ -106,8 +111,6 @@ pub(crate) fn without_key(query: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn ring() -> Keyring {
@@ -127,10 +130,12 @@ mod tests {
             (header(X_API_KEY, "a-key-of-a-laptop"), None),
             (header(X_GOOG_API_KEY, "a-key-of-a-laptop"), None),
             (HeaderMap::new(), Some("beta=true&key=a-key-of-a-laptop")),
+            (HeaderMap::new(), Some("key=a%2Dkey-of-a-laptop")),
+            (header(header::AUTHORIZATION, "Bearer none"), Some("key=a-key-of-a-laptop")),
         ];
         for (headers, query) in forms {
             let known =
-                presented(&headers, query).and_then(|key| ring().find(key).map(|known| known.name.clone()));
+                presented(&headers, query).find_map(|key| ring().find(&key).map(|known| known.name.clone()));
             assert_eq!(known, Some("laptop".into()), "{headers:?} {query:?}");
         }
     }

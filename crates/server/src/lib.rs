@@ -5,14 +5,21 @@
 
 mod accept;
 mod body;
+mod connection;
+mod escape;
+mod framing;
+mod guard;
 mod handle;
 mod ids;
+mod inflate;
 mod keys;
 mod limits;
 mod listing;
+mod parting;
 mod refusal;
 mod routes;
 mod site;
+mod wishes;
 
 pub use accept::{Drained, serve};
 pub use ids::RequestIds;

@@ -29,3 +29,10 @@ pub(crate) fn plain(status: StatusCode, kind: &'static str, body: impl Into<Byte
     reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     reply
 }
+
+/// Two readers might find two requests in the same bytes.
+pub(crate) fn ambiguous() -> CallerError {
+    let message =
+        "The request's framing is ambiguous: one content-length or one chunked transfer-encoding, please.";
+    CallerError::new(ErrorKind::InvalidRequest, message)
+}

@@ -6,6 +6,8 @@ use http::Method;
 use standin_core::{Dialect, Operation};
 use standin_wire::ListShape;
 
+use crate::escape::unescape;
+
 /// Where a request goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
@@ -140,24 +142,9 @@ fn verb(method: &Method, rest: &str) -> Action {
     Action::RunModel { operation: *operation, model: unescaped(model), is_streaming: *is_streaming }
 }
 
-/// A path segment without its percent escapes; what is no escape stays.
+/// A path segment without its percent escapes.
 fn unescaped(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let digits = after.get(..2).and_then(|two| std::str::from_utf8(two).ok());
-        match digits.filter(|_| *first == b'%').and_then(|two| u8::from_str_radix(two, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    String::from_utf8_lossy(&unescape(text)).into_owned()
 }
 
 #[cfg(test)]

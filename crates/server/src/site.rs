@@ -27,6 +27,7 @@ pub struct Site {
     /// Seconds since 1970 when the process began: what lists give as the age of a model.
     pub(crate) created: i64,
     is_open: AtomicBool,
+    is_cut: AtomicBool,
 }
 
 impl Site {
@@ -49,6 +50,7 @@ impl Site {
             bodies: body::budget(&limits),
             created: i64::try_from(since.as_secs()).unwrap_or(0),
             is_open: AtomicBool::new(true),
+            is_cut: AtomicBool::new(false),
         }
     }
 
@@ -75,6 +77,15 @@ impl Site {
 
     pub(crate) fn close(&self) {
         self.is_open.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether what is still going on has to end now.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.is_cut.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn cut(&self) {
+        self.is_cut.store(true, Ordering::Relaxed);
     }
 }
 

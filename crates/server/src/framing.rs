@@ -1,0 +1,296 @@
+//! Where the requests of one HTTP/1.1 connection begin and end, and which of them two readers might frame in two ways.
+//!
+//! hyper frames the requests we answer. It settles some ambiguities in silence (a length beside a coding, a length
+//! that is said twice), so nothing above it can refuse them. This reader looks at the same bytes first. It deliberately
+//! validates nothing else: what is no HTTP at all is refused by hyper, and a reader that is lost goes blind.
+
+use memchr::memchr;
+
+/// Bytes of a line that are kept when it comes in pieces; names and values that frame a message are shorter.
+const LINE_KEPT: usize = 64;
+
+/// Why a request is refused although hyper would take it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ambiguity {
+    /// `content-length` and `transfer-encoding` in one head.
+    LengthAndCoding,
+    /// More than one `content-length`, be they equal.
+    SeveralLengths,
+    /// A `transfer-encoding` that is not `chunked` alone.
+    OddCoding,
+    /// A line of the head that ends without a carriage return.
+    BareLineEnd,
+}
+
+/// Which request of a connection is ambiguous, counted from zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Finding {
+    pub(crate) request: u64,
+    pub(crate) ambiguity: Ambiguity,
+}
+
+/// Follows the bytes of one connection.
+#[derive(Debug, Default)]
+pub(crate) struct Framing {
+    stage: Stage,
+    head: HeadSoFar,
+    line: Line,
+    requests: u64,
+    finding: Option<Finding>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Stage {
+    /// Before the first byte of a head.
+    #[default]
+    Between,
+    Head,
+    /// So many bytes of a body are to come.
+    Sized(u64),
+    ChunkSize,
+    /// So many bytes of a chunk are to come.
+    Chunk(u64),
+    ChunkEnd,
+    Trailers,
+    /// Nothing more is looked at: the connection ends after the request at hand, or hyper refuses it.
+    Blind,
+}
+
+/// What the lines of a head have said so far.
+#[derive(Debug, Default)]
+struct HeadSoFar {
+    length: Option<u64>,
+    is_chunked: bool,
+    is_broken: bool,
+    ambiguity: Option<Ambiguity>,
+}
+
+/// The beginning of a line whose end has not come yet.
+#[derive(Debug)]
+struct Line {
+    kept: [u8; LINE_KEPT],
+    length: usize,
+    last: u8,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self { kept: [0; LINE_KEPT], length: 0, last: 0 }
+    }
+}
+
+impl Line {
+    fn add(&mut self, piece: &[u8]) {
+        let room = &mut self.kept[self.length..];
+        let size = piece.len().min(room.len());
+        room[..size].copy_from_slice(&piece[..size]);
+        self.length += size;
+        self.last = piece.last().copied().unwrap_or(self.last);
+    }
+}
+
+impl Framing {
+    /// Looks at the next bytes.
+    pub(crate) fn push(&mut self, mut bytes: &[u8]) {
+        while let Some((first, after)) = bytes.split_first() {
+            bytes = match self.stage {
+                Stage::Between if matches!(first, b'\r' | b'\n') => after,
+                Stage::Between => {
+                    self.stage = Stage::Head;
+                    bytes
+                }
+                Stage::Sized(left) => self.skip(bytes, left, Stage::Sized, Stage::Between),
+                Stage::Chunk(left) => self.skip(bytes, left, Stage::Chunk, Stage::ChunkEnd),
+                Stage::Blind => return,
+                Stage::Head | Stage::ChunkSize | Stage::ChunkEnd | Stage::Trailers => self.lines(bytes),
+            };
+        }
+    }
+
+    /// The request that has to be refused, once its head was seen.
+    pub(crate) const fn finding(&self) -> Option<Finding> {
+        self.finding
+    }
+
+    /// Whether a head has begun and not ended.
+    pub(crate) fn is_inside_head(&self) -> bool {
+        self.stage == Stage::Head
+    }
+
+    /// Whether the peer still has to send the rest of a body.
+    pub(crate) const fn owes_body(&self) -> bool {
+        !matches!(self.stage, Stage::Between | Stage::Head)
+    }
+
+    fn skip<'b>(&mut self, bytes: &'b [u8], left: u64, go_on: fn(u64) -> Stage, then: Stage) -> &'b [u8] {
+        match usize::try_from(left).ok().and_then(|left| bytes.get(left..)) {
+            Some(rest) => {
+                self.stage = then;
+                rest
+            }
+            None => {
+                self.stage = go_on(left - bytes.len() as u64);
+                &[]
+            }
+        }
+    }
+
+    /// Reads one line, or keeps the beginning of one.
+    fn lines<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
+        let Some(end) = memchr(b'\n', bytes) else {
+            self.line.add(bytes);
+            return &[];
+        };
+        let (line, rest) = (&bytes[..end], &bytes[end + 1..]);
+        if self.line.length == 0 {
+            self.end_line(line, line.last().copied());
+        } else {
+            let mut whole = std::mem::take(&mut self.line);
+            whole.add(line);
+            self.end_line(&whole.kept[..whole.length], Some(whole.last));
+        }
+        rest
+    }
+
+    /// `line` may still hold its carriage return, and may have lost its tail if it was long.
+    fn end_line(&mut self, line: &[u8], last: Option<u8>) {
+        let line = line.trim_ascii_end();
+        match self.stage {
+            Stage::Head => {
+                if last != Some(b'\r') {
+                    self.head.ambiguity.get_or_insert(Ambiguity::BareLineEnd);
+                }
+                if line.is_empty() { self.end_head() } else { self.head.read(line) }
+            }
+            Stage::ChunkSize => self.stage = chunk(line),
+            Stage::ChunkEnd => self.stage = Stage::ChunkSize,
+            Stage::Trailers if line.is_empty() => self.stage = Stage::Between,
+            _ => {}
+        }
+    }
+
+    fn end_head(&mut self) {
+        let head = std::mem::take(&mut self.head);
+        let both = (head.length.is_some() && head.is_chunked).then_some(Ambiguity::LengthAndCoding);
+        let request = self.requests;
+        self.requests += 1;
+        self.finding = head.ambiguity.or(both).map(|ambiguity| Finding { request, ambiguity });
+        self.stage = match head.length {
+            _ if self.finding.is_some() || head.is_broken => Stage::Blind,
+            _ if head.is_chunked => Stage::ChunkSize,
+            Some(length) if length > 0 => Stage::Sized(length),
+            _ => Stage::Between,
+        };
+    }
+}
+
+impl HeadSoFar {
+    fn read(&mut self, line: &[u8]) {
+        if let Some(value) = value_of(line, b"content-length") {
+            let digits =
+                std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
+            match digits.and_then(|digits| digits.parse().ok()) {
+                _ if self.length.is_some() => {
+                    self.ambiguity.get_or_insert(Ambiguity::SeveralLengths);
+                }
+                // hyper refuses what is no number.
+                None => self.is_broken = true,
+                length => self.length = length,
+            }
+        } else if let Some(value) = value_of(line, b"transfer-encoding") {
+            if self.is_chunked || !value.eq_ignore_ascii_case(b"chunked") {
+                self.ambiguity.get_or_insert(Ambiguity::OddCoding);
+            }
+            self.is_chunked = true;
+        }
+    }
+}
+
+fn value_of<'l>(line: &'l [u8], name: &[u8]) -> Option<&'l [u8]> {
+    if line.get(name.len()) != Some(&b':') {
+        return None;
+    }
+    let (found, value) = line.split_at(name.len());
+    found.eq_ignore_ascii_case(name).then(|| value[1..].trim_ascii())
+}
+
+/// What follows a line that gives the size of a chunk.
+fn chunk(line: &[u8]) -> Stage {
+    let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+    let size = std::str::from_utf8(&line[..digits]).ok().and_then(|text| u64::from_str_radix(text, 16).ok());
+    match size {
+        Some(0) => Stage::Trailers,
+        Some(size) => Stage::Chunk(size),
+        None => Stage::Blind,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is found when the bytes come whole; the same has to be found however they are split.
+    fn check(bytes: &[u8], expected: Option<(u64, Ambiguity)>) -> Framing {
+        let mut whole = Framing::default();
+        whole.push(bytes);
+        let expected = expected.map(|(request, ambiguity)| Finding { request, ambiguity });
+        assert_eq!(whole.finding(), expected, "{}", bytes.escape_ascii());
+        for at in 0..bytes.len() {
+            let mut split = Framing::default();
+            split.push(&bytes[..at]);
+            split.push(&bytes[at..]);
+            assert_eq!((split.finding(), split.stage), (expected, whole.stage), "split at {at}");
+        }
+        let mut dripped = Framing::default();
+        bytes.iter().for_each(|byte| dripped.push(&[*byte]));
+        assert_eq!((dripped.finding(), dripped.stage), (expected, whole.stage), "byte by byte");
+        whole
+    }
+
+    #[test]
+    fn requests_of_every_framing_are_followed_to_their_end() {
+        let plain = b"\r\nGET /a HTTP/1.1\r\nhost: h\r\n\r\n";
+        let sized = b"POST /b HTTP/1.1\r\nContent-Length:5\r\n\r\nGET /";
+        let chunked = b"POST /c HTTP/1.1\r\ntransfer-encoding: CHUNKED\r\n\r\n3;x=y\r\n\r\n\r\r\nA\r\n0123456789\r\n0\r\nt: 1\r\n\r\n";
+        let all = check(&[&plain[..], sized, chunked, plain].concat(), None);
+        assert_eq!((all.requests, all.stage), (4, Stage::Between));
+    }
+
+    #[test]
+    fn a1_what_two_readers_might_frame_in_two_ways_is_found() {
+        let head = |lines: &str| format!("POST / HTTP/1.1\r\nhost: h\r\n{lines}\r\n").into_bytes();
+        let cases = [
+            ("content-length: 5\r\ntransfer-encoding: chunked\r\n", Ambiguity::LengthAndCoding),
+            ("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", Ambiguity::LengthAndCoding),
+            ("content-length: 5\r\ncontent-length: 5\r\n", Ambiguity::SeveralLengths),
+            ("content-length: 5\r\nx: y\r\ncontent-length: 6\r\n", Ambiguity::SeveralLengths),
+            ("transfer-encoding: identity, chunked\r\n", Ambiguity::OddCoding),
+            ("transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n", Ambiguity::OddCoding),
+            ("x: y\nz: 1\r\n", Ambiguity::BareLineEnd),
+        ];
+        for (lines, ambiguity) in cases {
+            check(&head(lines), Some((0, ambiguity)));
+            let before = head("content-length: 2\r\n");
+            check(&[&before[..], b"ok", &head(lines), b"GET /smuggled"].concat(), Some((1, ambiguity)));
+        }
+    }
+
+    #[test]
+    fn headers_that_only_look_alike_frame_nothing() {
+        let long = format!("x-{}: {}\r\n", "n".repeat(90), "v".repeat(9000));
+        for lines in ["content-lengthy: 1\r\nx-content-length: 2\r\n", "te: chunked\r\n", &long] {
+            let followed = check(format!("GET / HTTP/1.1\r\n{lines}\r\n").as_bytes(), None);
+            assert_eq!(followed.stage, Stage::Between, "{lines}");
+        }
+    }
+
+    #[test]
+    fn a_reader_that_is_lost_goes_blind_and_leaves_it_to_hyper() {
+        for lost in [
+            "POST / HTTP/1.1\r\ncontent-length: +3\r\n\r\n",
+            "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nno\r\n",
+        ] {
+            assert_eq!(check(lost.as_bytes(), None).stage, Stage::Blind);
+        }
+    }
+}

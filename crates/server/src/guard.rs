@@ -1,0 +1,178 @@
+//! A socket as an edge wants it: heads come in time, readers who stall are let go, and refused bodies are awaited for
+//! a moment so that the refusal arrives.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::Sleep,
+};
+
+use crate::{
+    framing::{Finding, Framing},
+    limits::Limits,
+};
+
+/// How long we go on reading, and forgetting, a body that was refused. A socket that is closed with bytes unread
+/// resets the connection, and the peer may lose the reply that is on its way.
+const LINGER_MAX: Duration = Duration::from_secs(5);
+/// Bytes of a refused body that are read and forgotten.
+const LINGER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes that are forgotten at a time.
+const LINGER_PIECE: usize = 4 * 1024;
+
+/// What the guard tells the requests of its connection.
+pub(crate) type Notice = Arc<OnceLock<Finding>>;
+
+/// One connection's socket.
+pub(crate) struct Guard<S> {
+    socket: S,
+    framing: Option<Framing>,
+    notice: Notice,
+    head_max: Duration,
+    stall_max: Duration,
+    /// Runs while a head is incomplete.
+    head_timer: Option<Pin<Box<Sleep>>>,
+    /// Runs while the peer takes nothing.
+    stall_timer: Option<Pin<Box<Sleep>>>,
+    linger: Linger,
+}
+
+enum Linger {
+    NotYet,
+    Reading { timer: Pin<Box<Sleep>>, left: usize },
+    Over,
+}
+
+impl<S> Guard<S> {
+    /// Watches an HTTP/1.1 connection.
+    pub(crate) fn new(socket: S, limits: &Limits) -> Self {
+        Self {
+            socket,
+            framing: Some(Framing::default()),
+            notice: Notice::default(),
+            head_max: limits.head_max,
+            stall_max: limits.stall_max,
+            head_timer: None,
+            stall_timer: None,
+            linger: Linger::NotYet,
+        }
+    }
+
+    /// Watches a connection whose framing leaves nothing to doubt.
+    pub(crate) fn framed(socket: S, limits: &Limits) -> Self {
+        Self { framing: None, ..Self::new(socket, limits) }
+    }
+
+    /// Where the connection's requests learn that they have to be refused.
+    pub(crate) fn notice(&self) -> Notice {
+        Arc::clone(&self.notice)
+    }
+
+    fn look(&mut self, bytes: &[u8]) {
+        let Some(framing) = &mut self.framing else { return };
+        framing.push(bytes);
+        if let Some(finding) = framing.finding() {
+            let _ = self.notice.set(finding);
+        }
+        if !framing.is_inside_head() {
+            self.head_timer = None;
+        } else if self.head_timer.is_none() {
+            self.head_timer = Some(Box::pin(tokio::time::sleep(self.head_max)));
+        }
+    }
+
+    /// A write that could not go on is given so much time, and one that could ends the wait.
+    fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stall_timer = None;
+            return written;
+        }
+        let stall_max = self.stall_max;
+        let timer = self.stall_timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(stall_max)));
+        timer.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        match Pin::new(&mut this.socket).poll_read(cx, buffer) {
+            Poll::Ready(read) => {
+                this.look(&buffer.filled()[before..]);
+                Poll::Ready(read)
+            }
+            Poll::Pending => match &mut this.head_timer {
+                Some(timer) => timer.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into())),
+                None => Poll::Pending,
+            },
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.socket).poll_write(cx, bytes);
+        this.watch(cx, written)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.socket).poll_write_vectored(cx, pieces);
+        this.watch(cx, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if matches!(this.linger, Linger::NotYet) {
+            ready!(Pin::new(&mut this.socket).poll_shutdown(cx))?;
+            let owes_body = this.framing.as_ref().is_some_and(Framing::owes_body);
+            this.linger = if owes_body {
+                Linger::Reading { timer: Box::pin(tokio::time::sleep(LINGER_MAX)), left: LINGER_BYTES_MAX }
+            } else {
+                Linger::Over
+            };
+        }
+        while let Linger::Reading { timer, left } = &mut this.linger {
+            let mut piece = [0; LINGER_PIECE];
+            let mut buffer = ReadBuf::new(&mut piece);
+            let read = match Pin::new(&mut this.socket).poll_read(cx, &mut buffer) {
+                Poll::Ready(Ok(())) => buffer.filled().len(),
+                Poll::Ready(Err(_)) => 0,
+                Poll::Pending => {
+                    ready!(timer.as_mut().poll(cx));
+                    0
+                }
+            };
+            *left = left.saturating_sub(read);
+            if read == 0 || *left == 0 {
+                this.linger = Linger::Over;
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,94 @@
+//! How the server parts from its callers when it stops: nobody is left with half an answer and no word.
+
+use std::{
+    convert::Infallible,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use standin_conductor::AnswerBody;
+use standin_core::{Dialect, RequestId};
+use standin_wire::{CallerError, ErrorKind};
+
+use crate::site::Site;
+
+/// How far a server is on its way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// It takes requests.
+    Open,
+    /// It finishes what it began.
+    Draining,
+    /// It ends what is still going on.
+    Cut,
+}
+
+/// What is said to those who were still waiting.
+fn stopping() -> CallerError {
+    CallerError::new(ErrorKind::Busy, "This server is stopping; the request can be sent again.")
+}
+
+/// Runs `work` unless the server is cut first. Nothing wakes this future at that moment: its connection is polled then,
+/// and polls what it carries.
+pub(crate) async fn unless_cut<T>(
+    site: &Site,
+    work: impl Future<Output = Result<T, CallerError>>,
+) -> Result<T, CallerError> {
+    let mut work = pin!(work);
+    std::future::poll_fn(|cx| match work.as_mut().poll(cx) {
+        Poll::Pending if site.is_cut() => Poll::Ready(Err(stopping())),
+        polled => polled,
+    })
+    .await
+}
+
+/// An answer on its way to the caller.
+pub(crate) struct Departing {
+    body: AnswerBody,
+    /// Streams only: whole answers are out at once.
+    last_words: Option<Box<LastWords>>,
+}
+
+struct LastWords {
+    site: Arc<Site>,
+    dialect: Dialect,
+    id: RequestId,
+}
+
+impl Departing {
+    pub(crate) fn new(body: AnswerBody, site: &Arc<Site>, dialect: Dialect, id: &RequestId) -> Self {
+        let is_whole = body.size_hint().exact().is_some();
+        let last_words =
+            (!is_whole).then(|| Box::new(LastWords { site: Arc::clone(site), dialect, id: id.clone() }));
+        Self { body, last_words }
+    }
+}
+
+impl Body for Departing {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if let Some(words) = self.last_words.take_if(|words| words.site.is_cut()) {
+            // Dropping the answer closes the upstream connection behind it.
+            self.body = AnswerBody::whole(Bytes::new());
+            let frame = standin_wire::error_frame(words.dialect, &stopping(), words.id.as_str());
+            return Poll::Ready(Some(Ok(Frame::data(frame))));
+        }
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
