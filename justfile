@@ -57,6 +57,18 @@ readme:
 catalogue:
     cargo test --locked --quiet -p standin-tests --test suite -- --nocapture catalogue
 
+# What a call costs, as ratios to nginx and to a bare pass-through; `just bench --quick` takes less than a minute.
+bench *args: measured
+    @ulimit -n "$(ulimit -Hn)"; "{{target}}/release/standin-bench" run {{args}}
+
+# Instructions and system calls of a call, against the committed baseline; `--update` makes a new one.
+bench-instructions *args: measured
+    @ulimit -n "$(ulimit -Hn)"; "{{target}}/release/standin-bench" instructions {{args}}
+
+[private]
+measured:
+    cargo build --locked --quiet --release --package proxy --package standin-bench
+
 # What the last run left out, and why.
 skips:
     @tests/support/skips.sh "$STANDIN_SKIPS"

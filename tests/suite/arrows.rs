@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::repository::{metadata, root};
 
 /// For every room the rooms that it may name in `[dependencies]`.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("core", &[]),
     ("classify", &["core"]),
     ("policy", &["core"]),
@@ -29,6 +29,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("simulate", &["core", "policy", "store"]),
     ("testkit", &["core", "wire"]),
     ("tests", &[]),
+    ("bench", &[]),
 ];
 
 /// What the pure rooms must not even have behind three corners: runtimes, sockets, clocks of a runtime, chance.
