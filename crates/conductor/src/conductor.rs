@@ -89,7 +89,8 @@ impl Conductor {
         let Some(route) = snapshot.routing.resolve(call.model.as_str()) else {
             return Refusal::unknown_model(&request).into_answer();
         };
-        if !snapshot.serves(route, call.dialect, call.operation) {
+        let speaking = snapshot.speaking(call.dialect, call.operation);
+        if !snapshot.serves(route, speaking.as_deref()) {
             return Refusal::wrong_dialect(&request).into_answer();
         }
         let now = shared.clock.now();
@@ -98,6 +99,7 @@ impl Conductor {
         ask.deadline = deadline;
         ask.pin = request.pin.clone();
         ask.affinity = self.affinity(&request);
+        ask.speaking = speaking;
         let run = Run::new(Arc::clone(&snapshot.routing), Arc::clone(&snapshot.params), route, ask);
         let (dialect, is_streaming) = (call.dialect, call.is_streaming);
         let (hold_max, keep_alive) = (snapshot.params.hold_max, snapshot.params.keep_alive);

@@ -59,6 +59,7 @@ const fn skipped(why: Skip) -> &'static str {
         Skip::Resting => "failed lately, rests while others are healthy",
         Skip::Probed => "another request is probing it",
         Skip::Full => "carries all the requests it may",
+        Skip::OtherDialect => "speaks another dialect",
         Skip::NoToken => "its upstream's retry budget is used up",
         _ => "not for this request",
     }

@@ -28,6 +28,8 @@ pub struct Snapshot {
     pub(crate) session: Session,
     executors: Vec<Arc<dyn Executor>>,
     upstreams: Vec<Upstream>,
+    /// By dialect and operation: who speaks it.
+    speaking: [[Option<Arc<[bool]>>; Operation::ALL.len()]; Dialect::ALL.len()],
 }
 
 /// What reading an upstream's errors needs to know about it.
@@ -84,7 +86,14 @@ impl Snapshot {
     pub(crate) fn adopt(assembly: Assembly, store: &Store) -> Self {
         let Assembly { routing, params, classifier, executors, upstreams } = assembly;
         let session = store.adopt(Arc::clone(routing.layout()), |key| routing.keeps(key, params.suspend));
-        Self { routing, params, classifier, session, executors, upstreams }
+        let speaking = Dialect::ALL.map(|dialect| {
+            Operation::ALL.map(|operation| {
+                let speaks = |executor: &Arc<dyn Executor>| executor.serves(dialect, operation);
+                let row: Arc<[bool]> = executors.iter().map(speaks).collect();
+                row.contains(&false).then_some(row)
+            })
+        });
+        Self { routing, params, classifier, session, executors, upstreams, speaking }
     }
 
     /// What may be routed to.
@@ -117,9 +126,16 @@ impl Snapshot {
         &self.upstreams[credential.upstream as usize]
     }
 
-    /// Whether any credential of the route can be asked for this in this dialect.
-    pub(crate) fn serves(&self, route: RouteIndex, dialect: Dialect, operation: Operation) -> bool {
-        self.routing.candidates(route).any(|candidate| self.executor(candidate).serves(dialect, operation))
+    /// By credential, whether it can be asked for this in this dialect; `None` if all of them can.
+    pub(crate) fn speaking(&self, dialect: Dialect, operation: Operation) -> Option<Arc<[bool]>> {
+        self.speaking[dialect as usize][operation as usize].clone()
+    }
+
+    /// Whether any credential of the route is among those that speak.
+    pub(crate) fn serves(&self, route: RouteIndex, speaking: Option<&[bool]>) -> bool {
+        let Some(speaking) = speaking else { return true };
+        let layout = self.routing.layout();
+        self.routing.candidates(route).any(|candidate| speaking[layout.row(candidate).credential as usize])
     }
 }
 

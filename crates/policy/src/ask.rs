@@ -1,5 +1,7 @@
 //! What one request asks for, as far as the policy needs to know.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use standin_core::{AffinityKey, CredentialId, Moment, Operation};
 
@@ -18,13 +20,15 @@ pub struct Ask {
     pub owner: Option<CredentialId>,
     /// The conversation it belongs to.
     pub affinity: Option<Affinity>,
+    /// By credential number of the layout, whether it speaks the caller's dialect; `None` if all of them do.
+    pub speaking: Option<Arc<[bool]>>,
 }
 
 impl Ask {
     /// A request without conversation, deadline or pin.
     #[must_use]
     pub const fn new(operation: Operation, seed: u64) -> Self {
-        Self { operation, seed, deadline: None, pin: None, owner: None, affinity: None }
+        Self { operation, seed, deadline: None, pin: None, owner: None, affinity: None, speaking: None }
     }
 }
 

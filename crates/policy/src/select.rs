@@ -306,7 +306,11 @@ impl<V: View> Sight<'_, V> {
     /// What the request itself rules out, for good.
     pub(crate) fn barred(&self, candidate: u32) -> Option<Skip> {
         let limits = &self.state.limits;
-        let credential = || &self.routing.layout.credential(self.routing.layout.row(candidate).credential).id;
+        let number = self.routing.layout.row(candidate).credential;
+        let credential = || &self.routing.layout.credential(number).id;
+        if self.ask.speaking.as_ref().is_some_and(|speaking| speaking.get(number as usize) == Some(&false)) {
+            return Some(Skip::OtherDialect);
+        }
         if self.ask.pin.as_ref().is_some_and(|pin| pin != credential()) {
             return Some(Skip::NotPinned);
         }

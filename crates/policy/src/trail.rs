@@ -42,6 +42,8 @@ pub enum Skip {
     NotPinned,
     /// Not the credential that owns the state the request refers to.
     NotOwner,
+    /// It speaks another dialect than the caller.
+    OtherDialect,
     /// Its upstream's retry budget is used up.
     NoToken,
 }
