@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::repository::{metadata, root};
 
 /// For every room the rooms that it may name in `[dependencies]`.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 19] = [
     ("core", &[]),
     ("classify", &["core"]),
     ("policy", &["core"]),
@@ -19,11 +19,26 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("wire", &["core"]),
     ("upstream", &["core", "wire"]),
     ("openai-compat", &["core", "wire", "upstream"]),
+    ("codex", &["core", "wire", "upstream"]),
+    ("gemini", &["core", "wire", "upstream"]),
+    ("anthropic", &["core", "wire", "upstream"]),
     ("conductor", &["core", "wire", "upstream", "policy", "classify", "store"]),
     ("server", &["core", "wire", "upstream", "conductor", "config"]),
     (
         "assembly",
-        &["core", "classify", "policy", "conductor", "config", "openai-compat", "server", "upstream"],
+        &[
+            "core",
+            "classify",
+            "policy",
+            "conductor",
+            "config",
+            "openai-compat",
+            "codex",
+            "gemini",
+            "anthropic",
+            "server",
+            "upstream",
+        ],
     ),
     ("demo", &["core", "policy", "conductor", "config", "server", "assembly"]),
     ("simulate", &["core", "policy", "store"]),

@@ -4,6 +4,7 @@
 //! opened, a changed file is taken up, a signal drains. What happens to a request is decided elsewhere.
 
 mod client_key;
+mod executors;
 mod parts;
 mod serve;
 

@@ -2,16 +2,17 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use standin_classify::{Classifier, OperatorRule, Trust, family_of_host};
 use standin_conductor::{Assembly, Upstream};
-use standin_config::{Config, Kind};
-use standin_core::{CredentialId, EndpointId, UpstreamId};
-use standin_openai_compat::{OpenAiCompat, Settings, Wire};
+use standin_config::Config;
+use standin_core::{CredentialId, UpstreamId};
 use standin_policy::{
     Credential, Declarations, Model, Params, Route, Routing, Strategy, Target, UnknownFate,
 };
-use standin_upstream::{Executor, Limits, Transport};
+use standin_upstream::{Executor, Transport};
+
+use crate::executors::{Speaker, provider};
 
 type Executors = HashMap<CredentialId, Arc<dyn Executor>>;
 
@@ -28,7 +29,7 @@ pub async fn assemble(config: &Config, transport: &Arc<dyn Transport>) -> anyhow
         models(upstream, &first, &mut declared).await;
         let uri: http::Uri = upstream.base_url.parse().context("parse base_url")?;
         let id = UpstreamId::from(upstream.name.as_str());
-        let family = uri.host().and_then(family_of_host).map(str::to_owned);
+        let family = uri.host().and_then(family_of_host).or(provider(upstream)).map(str::to_owned);
         let trust = match upstream.trust {
             standin_config::Trust::Codes => Trust::Codes,
             standin_config::Trust::WordsOnly => Trust::WordsOnly,
@@ -56,39 +57,15 @@ fn credentials(
     transport: &Arc<dyn Transport>,
     declared: &mut Declarations,
     executors: &mut Executors,
-) -> anyhow::Result<Arc<OpenAiCompat>> {
-    if upstream.kind != Kind::OpenaiCompat || upstream.wire != standin_config::Wire::Chat {
-        bail!(
-            "upstream `{}`: this version serves kind = \"openai-compat\" with wire = \"chat\" only",
-            upstream.name
-        );
-    }
+) -> anyhow::Result<Speaker> {
     let names = upstream.models.iter().map(|model| model.name.as_str());
     let mut first = None;
     for credential in &upstream.credentials {
-        let proxy = credential.proxy.clone().or_else(|| upstream.proxy.clone());
-        let timeouts = upstream.timeouts;
-        let settings = Settings {
-            base_url: upstream.base_url.clone(),
-            proxy,
-            key: credential.key.clone(),
-            headers: upstream.headers.clone(),
-            transport: Arc::clone(transport),
-            limits: Limits {
-                connect: timeouts.connect,
-                first_byte: timeouts.first_byte,
-                idle: timeouts.idle,
-            },
-            wire: Wire::Chat,
-        };
-        let executor =
-            OpenAiCompat::new(settings).with_context(|| format!("credential `{}`", credential.id))?;
-        let executor = Arc::new(executor);
+        let speaker = Speaker::new(upstream, credential, transport)?;
         let offers =
             |globs: &Vec<String>| names.clone().filter(|name| is_any(globs, name)).map(Into::into).collect();
-        let endpoint: EndpointId = executor.endpoint().id().clone();
         declared.credentials.push(Credential {
-            endpoint: Some(endpoint),
+            endpoint: Some(speaker.endpoint().id().clone()),
             priority: credential.priority,
             weight: credential.weight,
             in_flight_max: credential.in_flight_max,
@@ -96,8 +73,8 @@ fn credentials(
             suspend: credential.suspend,
             ..Credential::new(&credential.id, &upstream.name)
         });
-        executors.insert(credential.id.as_str().into(), Arc::clone(&executor) as Arc<dyn Executor>);
-        first.get_or_insert(executor);
+        executors.insert(credential.id.as_str().into(), speaker.executor());
+        first.get_or_insert(speaker);
     }
     first.with_context(|| format!("upstream `{}` has no credential", upstream.name))
 }
@@ -107,7 +84,7 @@ fn is_any(globs: &[String], name: &str) -> bool {
 }
 
 /// Declares an upstream's models; one that declares none in the configuration is asked for its list.
-async fn models(upstream: &standin_config::Upstream, first: &OpenAiCompat, declared: &mut Declarations) {
+async fn models(upstream: &standin_config::Upstream, first: &Speaker, declared: &mut Declarations) {
     if upstream.models.is_empty() {
         match first.models().await {
             Ok(names) => {

@@ -1,5 +1,8 @@
 //! From the file as it is written to the validated value; every mistake that can be found at once.
 
+mod login;
+mod upstream;
+
 use std::{
     collections::HashSet,
     fs,
@@ -10,19 +13,15 @@ use std::{
 use standin_core::{ErrorClass, Secret};
 
 use crate::{
-    config::{
-        Admin, Client, ClientKey, Config, Credential, Model, Policy, Route, Rule, Target, Timeouts, Upstream,
-    },
+    config::{Admin, Client, ClientKey, Config, Policy, Route, Rule, Target},
     file::{self, File, Text},
     problem::{ConfigError, Problem, Problems},
     secrets::{Sources, client_digest, is_sample, resolve},
-    text::{address, base_url, duration},
+    text::{address, duration},
 };
 
 /// Where a file without `listen` listens.
 const LISTEN: &str = "127.0.0.1:8317";
-/// Largest weight of a credential.
-const WEIGHT_MAX: u32 = 1000;
 
 impl Config {
     /// Reads and validates a file. Paths in it are relative to its folder.
@@ -48,7 +47,7 @@ impl Config {
             wrong(std::mem::take(&mut problems.found))
         })?;
         let folder = path.parent().map_or_else(PathBuf::new, Path::to_owned);
-        let mut check = Check { problems, folder, sources, warnings: Vec::new() };
+        let mut check = Check { problems, folder, sources, warnings: Vec::new(), logins: HashSet::new() };
         match check.config(&file) {
             Some(config) if check.problems.found.is_empty() => Ok(config),
             _ => Err(wrong(check.problems.found)),
@@ -69,6 +68,8 @@ struct Check<'t> {
     folder: PathBuf,
     sources: &'t dyn Sources,
     warnings: Vec<String>,
+    /// Files of logins that have an owner: two credentials would renew each other's tokens away.
+    logins: HashSet<PathBuf>,
 }
 
 impl Check<'_> {
@@ -150,97 +151,6 @@ impl Check<'_> {
             false => Ok(secret),
         });
         checked.map_err(|message| self.problems.add(text.span(), key, message)).ok()
-    }
-
-    fn upstream(&mut self, upstream: &file::Upstream) -> Upstream {
-        base_url(&mut self.problems, "upstream.base_url", &upstream.base_url, &mut self.warnings);
-        if upstream.credential.is_empty() {
-            let message = "an upstream needs at least one [[upstream.credential]]";
-            self.problems.add(upstream.name.span(), "upstream.credential", message);
-        }
-        let models: Vec<_> = upstream.model.iter().map(|model| self.model(model)).collect();
-        self.unique("upstream.model.name", upstream.model.iter().map(|model| &model.name));
-        let defaults = Timeouts::default();
-        let mut time = |key, text: &Option<Text>, default| {
-            duration(&mut self.problems, key, text.as_ref()).unwrap_or(default)
-        };
-        let timeouts = Timeouts {
-            connect: time("upstream.timeouts.connect", &upstream.timeouts.connect, defaults.connect),
-            first_byte: time(
-                "upstream.timeouts.first_byte",
-                &upstream.timeouts.first_byte,
-                defaults.first_byte,
-            ),
-            idle: time("upstream.timeouts.idle", &upstream.timeouts.idle, defaults.idle),
-        };
-        Upstream {
-            name: upstream.name.get_ref().clone(),
-            kind: upstream.kind,
-            base_url: upstream.base_url.get_ref().clone(),
-            wire: upstream.wire,
-            proxy: upstream.proxy.as_ref().map(|proxy| proxy.get_ref().clone()),
-            headers: self.headers(upstream),
-            timeouts,
-            suspend: upstream.suspend,
-            trust: upstream.trust,
-            credentials: upstream.credential.iter().map(|credential| self.credential(credential)).collect(),
-            models,
-        }
-    }
-
-    fn headers(&mut self, upstream: &file::Upstream) -> Vec<(String, String)> {
-        let mut headers = Vec::new();
-        for (name, value) in &upstream.headers {
-            let is_fit = http::HeaderName::try_from(name.as_str()).is_ok()
-                && http::HeaderValue::try_from(value.get_ref().as_str()).is_ok();
-            if !is_fit {
-                self.problems.add(
-                    value.span(),
-                    "upstream.headers",
-                    format!("`{name}` cannot be sent as a header"),
-                );
-            }
-            headers.push((name.clone(), value.get_ref().clone()));
-        }
-        headers
-    }
-
-    fn credential(&mut self, credential: &file::Credential) -> Credential {
-        let weight = credential.weight.as_ref().map_or(1, |weight| *weight.get_ref());
-        if let Some(text) = credential.weight.as_ref().filter(|_| weight == 0 || weight > WEIGHT_MAX) {
-            let message = format!("{weight} is out of range: accepted is 1 to {WEIGHT_MAX}");
-            self.problems.add(text.span(), "upstream.credential.weight", message);
-        }
-        let in_flight_max = credential.in_flight_max.as_ref();
-        if let Some(most) = in_flight_max.filter(|most| *most.get_ref() == 0) {
-            self.problems.add(
-                most.span(),
-                "upstream.credential.in_flight_max",
-                "0 would let no request through",
-            );
-        }
-        let key = credential.key.as_ref();
-        Credential {
-            id: credential.id.get_ref().clone(),
-            key: key
-                .and_then(|key| self.secret("upstream.credential.key", key))
-                .unwrap_or_else(|| Secret::new("")),
-            priority: credential.priority,
-            weight,
-            in_flight_max: in_flight_max.map(|most| *most.get_ref()),
-            proxy: credential.proxy.as_ref().map(|proxy| proxy.get_ref().clone()),
-            models: credential.models.clone(),
-            suspend: credential.suspend,
-        }
-    }
-
-    fn model(&mut self, model: &file::Model) -> Model {
-        self.unique("upstream.model.alias", model.alias.iter());
-        Model {
-            name: model.name.get_ref().clone(),
-            aliases: model.alias.iter().map(|alias| alias.get_ref().clone()).collect(),
-            context_tokens: model.context_tokens,
-        }
     }
 
     fn route(&mut self, route: &file::Route, upstreams: &[file::Upstream]) -> Route {

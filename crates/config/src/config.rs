@@ -1,6 +1,6 @@
 //! The validated configuration: plain values, every reference resolved, every default filled in.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use serde::Deserialize;
 use standin_core::{ErrorClass, Secret};
@@ -69,6 +69,23 @@ pub enum Kind {
     Anthropic,
 }
 
+/// Where ChatGPT logins are renewed, unless a configuration says otherwise.
+pub const TOKEN_URL: &str = "https://auth.openai.com/oauth/token";
+
+impl Kind {
+    /// The address of the provider itself, where the kind has one; a ChatGPT login opens another one than a key.
+    #[must_use]
+    pub const fn base_url(self, is_login: bool) -> Option<&'static str> {
+        match self {
+            Self::OpenaiCompat => None,
+            Self::Codex if is_login => Some("https://chatgpt.com/backend-api/codex"),
+            Self::Codex => Some("https://api.openai.com/v1"),
+            Self::Gemini => Some("https://generativelanguage.googleapis.com/v1beta"),
+            Self::Anthropic => Some("https://api.anthropic.com/v1"),
+        }
+    }
+}
+
 /// Which of OpenAI's APIs an openai-compatible upstream speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -100,6 +117,8 @@ pub struct Upstream {
     pub kind: Kind,
     /// Its address.
     pub base_url: String,
+    /// Where its logins are renewed.
+    pub token_url: String,
     /// Which API it speaks.
     pub wire: Wire,
     /// Outbound proxy.
@@ -144,8 +163,10 @@ impl Default for Timeouts {
 pub struct Credential {
     /// Unique over all upstreams.
     pub id: String,
-    /// The key itself; empty where the upstream wants none.
+    /// The key itself; empty where the upstream wants none, and where there is a login.
     pub key: Secret,
+    /// The file of a ChatGPT login, in place of a key.
+    pub login: Option<PathBuf>,
     /// Higher comes first.
     pub priority: i32,
     /// Share of the picks under the weighted strategy.

@@ -54,9 +54,9 @@ fn every_model() -> Vec<String> {
 pub(crate) struct Upstream {
     pub(crate) name: Text,
     pub(crate) kind: Kind,
-    pub(crate) base_url: Text,
-    #[serde(default)]
-    pub(crate) wire: Wire,
+    pub(crate) base_url: Option<Text>,
+    pub(crate) token_url: Option<Text>,
+    pub(crate) wire: Option<Spanned<Wire>>,
     pub(crate) proxy: Option<Text>,
     #[serde(default)]
     pub(crate) headers: BTreeMap<String, Text>,
@@ -84,6 +84,7 @@ pub(crate) struct Timeouts {
 pub(crate) struct Credential {
     pub(crate) id: Text,
     pub(crate) key: Option<Text>,
+    pub(crate) login: Option<Text>,
     #[serde(default)]
     pub(crate) priority: i32,
     pub(crate) weight: Option<Spanned<u32>>,

@@ -12,8 +12,8 @@ mod secrets;
 mod text;
 
 pub use config::{
-    Admin, Client, ClientKey, Config, Credential, Kind, Model, Policy, Route, Rule, Strategy, Target,
-    Timeouts, Trust, UnknownFate, Upstream, Wire,
+    Admin, Client, ClientKey, Config, Credential, Kind, Model, Policy, Route, Rule, Strategy, TOKEN_URL,
+    Target, Timeouts, Trust, UnknownFate, Upstream, Wire,
 };
 pub use environment::{KNOWN, WellKnown};
 pub use problem::{ConfigError, Problem};

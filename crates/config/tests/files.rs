@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use standin_config::{Config, ConfigError};
+use standin_config::{Config, ConfigError, Kind};
 
 const GOOD: &str = r#"
 listen = "127.0.0.1:8317"
@@ -156,7 +156,8 @@ fn the_environment_alone_makes_upstreams_and_several_keys_rotate() {
         _ => None,
     };
     let config = Config::from_environment(&some).unwrap();
-    assert_eq!(config.upstreams.len(), 1);
+    let kinds: Vec<_> = config.upstreams.iter().map(|upstream| upstream.kind).collect();
+    assert_eq!(kinds, [Kind::OpenaiCompat, Kind::Codex], "OpenAI speaks two dialects");
     let ids: Vec<_> =
         config.upstreams[0].credentials.iter().map(|credential| credential.id.as_str()).collect();
     assert_eq!(ids, ["openai-1", "openai-2"]);

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// How many operations there are, as a factor in slot numbers.
-const OPERATIONS: u32 = 10;
+const OPERATIONS: u32 = 11;
 
 /// The number of one [`ScopeKey`] within a [`Layout`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

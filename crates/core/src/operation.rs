@@ -64,6 +64,8 @@ pub enum Operation {
     GenerateContent,
     /// `POST /v1beta/models/{m}:embedContent`.
     EmbedContent,
+    /// `POST /v1beta/models/{m}:batchEmbedContents`.
+    BatchEmbedContents,
     /// Counting tokens, in any dialect.
     CountTokens,
     /// A route passed through as it is: images, audio, rerank, moderations.
@@ -72,7 +74,7 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ChatCompletions,
         Self::Completions,
         Self::Embeddings,
@@ -81,6 +83,7 @@ impl Operation {
         Self::Messages,
         Self::GenerateContent,
         Self::EmbedContent,
+        Self::BatchEmbedContents,
         Self::CountTokens,
         Self::Passthrough,
     ];
@@ -97,6 +100,7 @@ impl Operation {
             Self::Messages => "messages",
             Self::GenerateContent => "generate_content",
             Self::EmbedContent => "embed_content",
+            Self::BatchEmbedContents => "batch_embed_contents",
             Self::CountTokens => "count_tokens",
             Self::Passthrough => "passthrough",
         }

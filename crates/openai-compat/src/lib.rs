@@ -1,13 +1,8 @@
 //! Upstreams that speak OpenAI's API, and the many that speak it with an accent.
 //!
-//! The caller's bytes go out as they are, with only the model name replaced. This crate deliberately translates no
-//! dialect, retries nothing and reads no error: others do, for every family alike.
+//! What they have in common is data: paths, headers, the shape of the model list. The executor over it is the one of
+//! every family with plain keys. This crate deliberately translates no dialect, retries nothing and reads no error.
 
-mod base;
-mod executor;
-mod models;
-mod route;
+mod family;
 
-pub use executor::{BuildError, OpenAiCompat, Settings};
-pub use models::MODELS_MAX;
-pub use route::Wire;
+pub use family::{CHAT, RESPONSES};

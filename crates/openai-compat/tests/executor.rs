@@ -7,10 +7,10 @@ use std::{future::poll_fn, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use standin_core::{Dialect, ErrorClass, Operation, Progress, Secret, UpstreamModel};
-use standin_openai_compat::{OpenAiCompat, Settings, Wire};
+use standin_openai_compat::CHAT;
 use standin_testkit::{Play, Received, ScriptedUpstream};
 use standin_upstream::{
-    CallerRequest, Executor, FrameStream, HttpTransport, Limits, Reply, ReplyBody, SendError,
+    CallerRequest, Executor, FrameStream, HttpTransport, Keyed, Limits, Reply, ReplyBody, SendError, Settings,
 };
 use standin_wire::Mark;
 
@@ -26,7 +26,6 @@ fn settings(base_url: &str) -> Settings {
         headers: vec![("X-Title".to_owned(), "standin".to_owned())],
         transport: Arc::new(HttpTransport::new(None).unwrap()),
         limits: Limits::default(),
-        wire: Wire::Chat,
     }
 }
 
@@ -47,7 +46,7 @@ fn call(body: &'static str) -> CallerRequest {
 }
 
 async fn send(upstream: &ScriptedUpstream, call: &CallerRequest) -> Result<Reply, SendError> {
-    let executor = OpenAiCompat::new(settings(&upstream.base_url())).unwrap();
+    let executor = Keyed::new(&CHAT, settings(&upstream.base_url())).unwrap();
     executor.send(call, &UpstreamModel::new("vendor/m-1")).await
 }
 
@@ -111,7 +110,7 @@ async fn a_base_url_is_understood_with_and_without_its_version() {
         ("/openai/v1", "/openai/v1/chat/completions"),
         ("/inference/chat/completions", "/inference/chat/completions"),
     ] {
-        let executor = OpenAiCompat::new(settings(&format!("{host}{base}"))).unwrap();
+        let executor = Keyed::new(&CHAT, settings(&format!("{host}{base}"))).unwrap();
         executor.send(&call(BODY), &"m".into()).await.unwrap();
         assert_eq!(upstream.received().last().unwrap().target(), target, "{base}");
     }
@@ -182,7 +181,7 @@ async fn a12_a_request_that_has_passed_before_says_so() {
 async fn a_server_without_keys_gets_none() {
     let upstream = ScriptedUpstream::always(Play::json(200, "{}")).await;
     let executor =
-        OpenAiCompat::new(Settings { key: Secret::new(""), ..settings(&upstream.base_url()) }).unwrap();
+        Keyed::new(&CHAT, Settings { key: Secret::new(""), ..settings(&upstream.base_url()) }).unwrap();
     executor.send(&call(BODY), &"m".into()).await.unwrap();
     assert_eq!(upstream.received()[0].head.header("authorization"), None);
 }
@@ -293,7 +292,7 @@ async fn a14_compressed_bytes_are_never_taken_for_text() {
 #[tokio::test]
 async fn what_this_wire_does_not_speak_is_neither_served_nor_sent() {
     let upstream = ScriptedUpstream::always(Play::json(200, "{}")).await;
-    let executor = OpenAiCompat::new(settings(&upstream.base_url())).unwrap();
+    let executor = Keyed::new(&CHAT, settings(&upstream.base_url())).unwrap();
     assert!(executor.serves(Dialect::OpenaiChat, Operation::Embeddings));
     for (dialect, operation) in [
         (Dialect::OpenaiResponses, Operation::Responses),
@@ -309,7 +308,7 @@ async fn what_this_wire_does_not_speak_is_neither_served_nor_sent() {
 
 #[test]
 fn what_cannot_work_is_refused_at_the_start_and_no_secret_is_repeated() {
-    let refuse = |settings: Settings| OpenAiCompat::new(settings).err().expect("a refusal").to_string();
+    let refuse = |settings: Settings| Keyed::new(&CHAT, settings).expect_err("a refusal").to_string();
     let base = "https://api.example/v1";
     for said in [
         refuse(settings("https://user:hunter2@api.example/v1")),
@@ -324,7 +323,7 @@ fn what_cannot_work_is_refused_at_the_start_and_no_secret_is_repeated() {
 
 #[test]
 fn two_credentials_behind_one_address_share_an_endpoint() {
-    let id = |settings| OpenAiCompat::new(settings).unwrap().endpoint().id().to_string();
+    let id = |settings| Keyed::new(&CHAT, settings).unwrap().endpoint().id().to_string();
     let base = "https://api.example/v1";
     assert_eq!(id(settings(base)), id(Settings { key: Secret::new("other"), ..settings(base) }));
     assert_ne!(id(settings(base)), id(Settings { proxy: Some("http://exit".into()), ..settings(base) }));

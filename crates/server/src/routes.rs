@@ -51,7 +51,7 @@ pub enum Action {
     Nothing,
 }
 
-const POSTS: [(&str, Dialect, Operation); 9] = [
+const POSTS: [(&str, Dialect, Operation); 8] = [
     ("/v1/chat/completions", Dialect::OpenaiChat, Operation::ChatCompletions),
     ("/v1/completions", Dialect::OpenaiChat, Operation::Completions),
     ("/v1/embeddings", Dialect::OpenaiChat, Operation::Embeddings),
@@ -60,16 +60,26 @@ const POSTS: [(&str, Dialect, Operation); 9] = [
     ("/v1/responses/input_tokens", Dialect::OpenaiResponses, Operation::CountTokens),
     ("/v1/messages", Dialect::AnthropicMessages, Operation::Messages),
     ("/v1/messages/count_tokens", Dialect::AnthropicMessages, Operation::CountTokens),
-    ("/v1/moderations", Dialect::OpenaiChat, Operation::Passthrough),
 ];
 
-const PASSED: [&str; 3] = ["/v1/images/", "/v1/audio/", "/v1/rerank"];
+/// Passed through as they are. Every path is named: a caller cannot make one up.
+const PASSED: [&str; 8] = [
+    "/v1/moderations",
+    "/v1/rerank",
+    "/v1/images/generations",
+    "/v1/images/edits",
+    "/v1/images/variations",
+    "/v1/audio/speech",
+    "/v1/audio/transcriptions",
+    "/v1/audio/translations",
+];
 
-const VERBS: [(&str, Operation, bool); 4] = [
+const VERBS: [(&str, Operation, bool); 5] = [
     ("generateContent", Operation::GenerateContent, false),
     ("streamGenerateContent", Operation::GenerateContent, true),
     ("countTokens", Operation::CountTokens, false),
     ("embedContent", Operation::EmbedContent, false),
+    ("batchEmbedContents", Operation::BatchEmbedContents, false),
 ];
 
 /// Finds the route of a request. `is_anthropic` and `is_google` say whose headers it carries: one path serves three
@@ -82,7 +92,6 @@ pub fn route(method: &Method, path: &str, is_anthropic: bool, is_google: bool) -
         let action = match *operation {
             // Clients that are refused a WebSocket with anything but 426 try for seconds.
             _ if is_get && path == "/v1/responses" => Action::Upgrade,
-            Operation::Passthrough => only(method == Method::POST, Action::Pass(path.to_owned())),
             operation => only(method == Method::POST, Action::Run(operation)),
         };
         return Route { dialect: *dialect, action };
@@ -99,9 +108,7 @@ pub fn route(method: &Method, path: &str, is_anthropic: bool, is_google: bool) -
         "/" => only(is_get, Action::Presence),
         "/v1/models" => only(is_get, Action::List(shape)),
         "/v1beta/models" => only(is_get, Action::List(ListShape::Gemini)),
-        _ if PASSED.iter().any(|prefix| path.starts_with(prefix)) => {
-            only(method == Method::POST, Action::Pass(path.to_owned()))
-        }
+        _ if PASSED.contains(&path) => only(method == Method::POST, Action::Pass(path.to_owned())),
         _ => match path.strip_prefix("/v1beta/models/").or_else(|| path.strip_prefix("/v1/models/")) {
             Some(rest) if is_get && !rest.is_empty() => {
                 let shape = if path.starts_with("/v1beta") { ListShape::Gemini } else { shape };
@@ -178,6 +185,15 @@ mod tests {
             at("GET", "/v1/models/org/name").action,
             Action::Show(ListShape::Openai, "org/name".to_owned())
         );
+    }
+
+    #[test]
+    fn what_is_passed_through_is_named_and_nothing_beside_it_is() {
+        assert_eq!(at("POST", "/v1/audio/speech").action, Action::Pass("/v1/audio/speech".to_owned()));
+        assert_eq!(at("GET", "/v1/images/edits").action, Action::WrongMethod);
+        for path in ["/v1/images/", "/v1/images/../../admin", "/v1/audio/speech/x", "/v1/rerank2"] {
+            assert_eq!(at("POST", path).action, Action::Nothing, "{path}");
+        }
     }
 
     #[test]

@@ -38,10 +38,11 @@ pub fn hops(headers: &HeaderMap) -> u32 {
     headers.get_all(HOPS).iter().filter_map(read).max().unwrap_or(0)
 }
 
-/// Copies the headers named by `allowed`, except those that the sender declared to be for this hop only.
+/// Copies the headers named by `allowed`, except those that the sender declared to be for this hop only, and those
+/// that are there already: what the operator set stands.
 pub fn copy_allowed(from: &HeaderMap, allowed: &[HeaderName], to: &mut HeaderMap) {
     for name in allowed {
-        if is_for_this_hop(from, name) {
+        if !from.contains_key(name) || to.contains_key(name) || is_for_this_hop(from, name) {
             continue;
         }
         for value in from.get_all(name) {

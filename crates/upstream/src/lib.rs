@@ -5,15 +5,19 @@
 //! provider, no policy and no caller.
 
 mod answer;
+mod base;
 mod body;
 mod client;
 mod endpoint;
 mod executor;
 mod failure;
+mod family;
 mod frames;
 mod hygiene;
+mod keyed;
 mod limits;
 mod outbound;
+mod targets;
 mod template;
 mod transport;
 
@@ -23,8 +27,10 @@ pub use client::{HttpTransport, TransportError};
 pub use endpoint::{Endpoint, EndpointError};
 pub use executor::{CallerRequest, Executor, FrameStream, Reply, ReplyBody};
 pub use failure::SendError;
+pub use family::{Family, Route, listed_ids, named_in_body};
 pub use frames::SseFrames;
 pub use hygiene::{HOPS, HOPS_MAX, UPSTREAM_REQUEST_ID, copy_allowed, hops, relay_headers};
+pub use keyed::{BuildError, Keyed, MODELS_MAX, Settings};
 pub use limits::{ERROR_BODY_WAIT, ERROR_BYTES_MAX, HEAD_BYTES_MAX, Limits, REPLY_BYTES_MAX};
 pub use template::{HeaderError, PRODUCT, Template, Wanted};
 pub use transport::{Transport, TransportBody};

@@ -48,6 +48,8 @@ pub enum Wanted {
 pub struct Template {
     whole: HeaderMap,
     stream: HeaderMap,
+    /// Sent where neither the operator nor the caller says otherwise.
+    defaults: &'static [(HeaderName, &'static str)],
 }
 
 impl Template {
@@ -63,7 +65,12 @@ impl Template {
         let mut stream = whole.clone();
         whole.insert(ACCEPT, HeaderValue::from_static("application/json"));
         stream.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
-        Self { whole, stream }
+        Self { whole, stream, defaults: &[] }
+    }
+
+    /// Headers to send where neither the operator nor the caller says otherwise.
+    pub fn defaults(&mut self, headers: &'static [(HeaderName, &'static str)]) {
+        self.defaults = headers;
     }
 
     /// Sets a header to a prefix and a secret, for example `Bearer ` and a key.
@@ -95,7 +102,8 @@ impl Template {
         Ok(())
     }
 
-    /// One request: the template, the caller's headers named by `allowed`, and the hop count.
+    /// One request: the template, the caller's headers named by `allowed` that the operator did not set, the
+    /// defaults, and the hop count.
     #[must_use]
     pub fn request(
         &self,
@@ -110,6 +118,9 @@ impl Template {
             Wanted::Stream => self.stream.clone(),
         };
         copy_allowed(caller, allowed, &mut headers);
+        for (name, value) in self.defaults {
+            headers.entry(name).or_insert(HeaderValue::from_static(value));
+        }
         headers.insert(HOPS, HeaderValue::from(hops(caller).saturating_add(1)));
         let mut request = Request::new(body);
         *request.method_mut() = Method::POST;

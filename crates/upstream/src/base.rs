@@ -1,23 +1,19 @@
 //! What a base URL in a configuration means.
 //!
 //! People write it with the version, without it, or copy a whole call. The rule is: a path that names a version
-//! anywhere is complete, a path without one gets `/v1`, and one that ends in a call is cut off before it and then
-//! complete. The last is also the way to name the few servers that have no version at all.
+//! anywhere is complete, a path without one gets the family's, and one that ends in a call is cut off before it and
+//! then complete. The last is also the way to name the few servers that have no version at all.
 
-use crate::route::known_paths;
-
-/// The version of servers that do not say otherwise.
-const DEFAULT_VERSION: &str = "/v1";
-
-/// The path under which all operations stand, from the path of the base URL.
-pub(crate) fn base_path(path: &str) -> String {
+/// The path under which all operations stand, from the path of the base URL. `version` is the one that is meant where
+/// none is written, `calls` are the paths of known calls, longer ones before their own ends.
+pub(crate) fn base_path<'c>(path: &str, version: &str, mut calls: impl Iterator<Item = &'c str>) -> String {
     let path = path.trim_end_matches('/');
-    if let Some(before) = known_paths().find_map(|call| path.strip_suffix(call)) {
+    if let Some(before) = calls.find_map(|call| path.strip_suffix(call)) {
         return before.to_owned();
     }
     match path.split('/').any(is_version) {
         true => path.to_owned(),
-        false => format!("{path}{DEFAULT_VERSION}"),
+        false => format!("{path}{version}"),
     }
 }
 
@@ -34,7 +30,10 @@ fn is_version(segment: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    fn base_path(path: &str) -> String {
+        let calls = ["/chat/completions", "/completions", "/embeddings"];
+        super::base_path(path, "/v1", calls.into_iter())
+    }
 
     #[test]
     fn a_base_path_with_a_version_is_complete() {

@@ -1,0 +1,43 @@
+//! Responses at OpenAI's API.
+
+use http::{HeaderName, header::AUTHORIZATION};
+use standin_core::{Dialect, Operation};
+use standin_upstream::{Family, Route, listed_ids, named_in_body};
+
+const fn responses(operation: Operation, path: &'static str) -> Route {
+    Route::new(Dialect::OpenaiResponses, operation, path)
+}
+
+/// What the caller says about its session: it means something to this provider and to no other.
+static SESSION: [HeaderName; 13] = [
+    HeaderName::from_static("openai-beta"),
+    HeaderName::from_static("session-id"),
+    HeaderName::from_static("session_id"),
+    HeaderName::from_static("thread-id"),
+    HeaderName::from_static("conversation_id"),
+    HeaderName::from_static("x-client-request-id"),
+    HeaderName::from_static("x-codex-beta-features"),
+    HeaderName::from_static("x-codex-installation-id"),
+    HeaderName::from_static("x-codex-parent-thread-id"),
+    HeaderName::from_static("x-codex-turn-metadata"),
+    HeaderName::from_static("x-codex-turn-state"),
+    HeaderName::from_static("x-codex-window-id"),
+    HeaderName::from_static("x-openai-subagent"),
+];
+
+/// Responses with an API key.
+pub static API: Family = Family {
+    routes: &[
+        // Longer ones stand first, because one path may be the end of another.
+        responses(Operation::CompactResponse, "/responses/compact"),
+        responses(Operation::CountTokens, "/responses/input_tokens"),
+        responses(Operation::Responses, "/responses"),
+    ],
+    version: "/v1",
+    key: (AUTHORIZATION, "Bearer "),
+    allowed: &SESSION,
+    defaults: &[],
+    body: named_in_body,
+    list: "/models",
+    names: listed_ids,
+};
