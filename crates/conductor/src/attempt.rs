@@ -132,12 +132,12 @@ impl Judge<'_> {
                     };
                     held.push_back(frame);
                     if commits {
-                        return Attempted::Stream { headers: relay_headers(headers), held, stream };
+                        return Attempted::Stream { headers: self.stream_headers(headers), held, stream };
                     }
                 }
                 Some(Err(error)) => break StreamFault::Broke(error),
                 None if stream.is_complete() && !stream.is_empty() => {
-                    return Attempted::Stream { headers: relay_headers(headers), held, stream };
+                    return Attempted::Stream { headers: self.stream_headers(headers), held, stream };
                 }
                 None => break StreamFault::CutShort,
             }
@@ -145,11 +145,19 @@ impl Judge<'_> {
         Attempted::Failed(self.stream_fault(headers, &fault, stream.is_complete()))
     }
 
+    /// What the caller may see of an upstream's headers; the content type is that of what the caller gets.
+    fn stream_headers(&self, headers: &HeaderMap) -> HeaderMap {
+        let mut relayed = relay_headers(headers);
+        let content_type = self.request.stream_form().content_type();
+        relayed.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(content_type));
+        relayed
+    }
+
     /// The failure behind a broken stream, before or after its first content.
     pub(crate) fn stream_fault(&self, headers: &HeaderMap, fault: &StreamFault, is_complete: bool) -> Failed {
         match fault {
             StreamFault::Said(frame) => {
-                let body = Bytes::copy_from_slice(standin_wire::error_payload(frame));
+                let body = Bytes::from(standin_wire::error_payload(frame).into_owned());
                 if serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_err() {
                     return self.malformed("wire/broken-frame", "a frame of the stream is no JSON", &body);
                 }

@@ -101,7 +101,7 @@ impl Conductor {
         ask.affinity = self.affinity(&request);
         ask.speaking = speaking;
         let run = Run::new(Arc::clone(&snapshot.routing), Arc::clone(&snapshot.params), route, ask);
-        let (dialect, is_streaming) = (call.dialect, call.is_streaming);
+        let (dialect, is_streaming, form) = (call.dialect, call.is_streaming, call.stream_form());
         let (hold_max, keep_alive) = (snapshot.params.hold_max, snapshot.params.keep_alive);
         let is_head_out = Arc::new(AtomicBool::new(false));
         let recorder = Recorder::new(Arc::clone(shared), snapshot, request, run, now, deadline);
@@ -113,8 +113,8 @@ impl Conductor {
             Ok(driven) => finish(driven),
             Err(_) => {
                 is_head_out.store(true, Ordering::Relaxed);
-                let (status, headers) = early_head();
-                let body = AnswerBody::holding(Hold::new(drive, dialect, keep_alive));
+                let (status, headers) = early_head(form);
+                let body = AnswerBody::holding(Hold::new(drive, dialect, form, keep_alive));
                 Answer { status, headers, body }
             }
         }

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use standin_core::{Moment, Outcome};
 use standin_policy::{Attempt, Ready, step};
+use standin_wire::StreamForm;
 
 use crate::{
     attempt::{Attempted, Failed, HoldLimits, Judge},
@@ -129,11 +130,8 @@ impl Drive {
 }
 
 /// The head of a stream whose first content has not come yet.
-pub(crate) fn early_head() -> (StatusCode, HeaderMap) {
+pub(crate) fn early_head(form: StreamForm) -> (StatusCode, HeaderMap) {
     let mut headers = HeaderMap::new();
-    headers.insert(
-        http::header::CONTENT_TYPE,
-        http::HeaderValue::from_static("text/event-stream; charset=utf-8"),
-    );
+    headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(form.content_type()));
     (StatusCode::OK, headers)
 }

@@ -10,7 +10,7 @@ use http::{HeaderMap, StatusCode};
 use standin_core::{Clock, Dialect, ErrorClass, Layer, Moment, RequestId, UpstreamError};
 use standin_policy::{Cause, Ending, Report};
 use standin_upstream::relay_headers;
-use standin_wire::{CallerError, ErrorCause, ErrorKind};
+use standin_wire::{CallerError, ErrorCause, ErrorKind, StreamTail};
 
 use crate::{Answer, AnswerBody, attempt::Failed, request::Request};
 
@@ -108,9 +108,9 @@ impl Refusal {
         Answer { status, headers, body: AnswerBody::whole(rendered.body) }
     }
 
-    /// The same as the last frame of a stream whose head has gone out.
-    pub(crate) fn frame(&self) -> Bytes {
-        standin_wire::error_frame(self.dialect, &self.error, self.request_id.as_str())
+    /// The same as the last frame of a stream whose head has gone out, and `tail` with it.
+    pub(crate) fn frame(&self, tail: &StreamTail) -> Bytes {
+        standin_wire::error_frame(self.dialect, &self.error, self.request_id.as_str(), tail)
     }
 }
 

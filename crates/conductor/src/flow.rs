@@ -91,18 +91,17 @@ impl Flow {
         }
         self.stage = Stage::Ended;
         self.recorder.succeed(self.stream.usage());
-        let dialect = self.recorder.dialect();
-        if self.stream.saw_done() { None } else { standin_wire::trailer(dialect) }
+        self.stream.trailer()
     }
 
     fn fail(&mut self, fault: StreamFault) -> Bytes {
         self.stage = Stage::Ended;
-        self.recorder.fail_in_stream(&fault, self.stream.usage())
+        self.recorder.fail_in_stream(&fault, &*self.stream)
     }
 
     fn overdue(&mut self) -> Bytes {
         self.stage = Stage::Ended;
-        self.recorder.overdue_in_stream()
+        self.recorder.overdue_in_stream(&*self.stream)
     }
 }
 

@@ -9,6 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use standin_core::Dialect;
+use standin_wire::{StreamForm, StreamTail};
 
 use crate::{
     drive::Driven,
@@ -19,6 +20,7 @@ use crate::{
 pub(crate) struct Hold {
     drive: Pin<Box<dyn Future<Output = Driven> + Send>>,
     dialect: Dialect,
+    form: StreamForm,
     is_first: bool,
     pulse: Pulse,
 }
@@ -43,9 +45,10 @@ impl Hold {
     pub(crate) fn new(
         drive: Pin<Box<dyn Future<Output = Driven> + Send>>,
         dialect: Dialect,
+        form: StreamForm,
         keep_alive: Duration,
     ) -> Self {
-        Self { drive, dialect, is_first: true, pulse: Pulse::new(keep_alive) }
+        Self { drive, dialect, form, is_first: true, pulse: Pulse::new(keep_alive) }
     }
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Held> {
@@ -53,7 +56,9 @@ impl Hold {
             Poll::Ready(Driven::Stream { flow, .. }) => Poll::Ready(Held::Flow(flow)),
             // A request for a stream is never served by a whole reply; if it were, these would be its bytes.
             Poll::Ready(Driven::Whole { body, .. }) => Poll::Ready(Held::Last(body)),
-            Poll::Ready(Driven::Failed(failed)) => Poll::Ready(Held::Last(failed.frame())),
+            Poll::Ready(Driven::Failed(failed)) => {
+                Poll::Ready(Held::Last(failed.frame(&StreamTail::unsent(self.form))))
+            }
             Poll::Pending if std::mem::take(&mut self.is_first) => {
                 Poll::Ready(Held::KeepAlive(standin_wire::keep_alive(self.dialect)))
             }

@@ -12,7 +12,7 @@ use http::HeaderMap;
 use standin_core::{Dialect, ErrorClass, Failure, Moment, Outcome, Progress};
 use standin_policy::{Attempt, Ending, Run, Trail, opened, settle};
 use standin_store::Admission;
-use standin_upstream::CallerRequest;
+use standin_upstream::{CallerRequest, FrameStream};
 use standin_wire::Usage;
 
 use crate::{
@@ -115,14 +115,14 @@ impl Recorder {
     }
 
     /// A stream went wrong after its first content: recorded, and the one frame the caller gets.
-    pub(crate) fn fail_in_stream(&mut self, fault: &StreamFault, usage: Usage) -> Bytes {
-        self.usage = usage;
+    pub(crate) fn fail_in_stream(&mut self, fault: &StreamFault, stream: &dyn FrameStream) -> Bytes {
+        self.usage = stream.usage();
         let mut failed = self.judge(fault);
         failed.failure.progress = Progress::ContentForwarded;
         self.fail(&failed.failure);
         let ending = self.next_ending();
         let refusal = self.refuse(ending, &[failed]);
-        refusal.frame()
+        refusal.frame(&stream.tail())
     }
 
     fn judge(&self, fault: &StreamFault) -> Failed {
@@ -139,10 +139,11 @@ impl Recorder {
     }
 
     /// The caller's own deadline passed in the middle of a stream.
-    pub(crate) fn overdue_in_stream(&mut self) -> Bytes {
+    pub(crate) fn overdue_in_stream(&mut self, stream: &dyn FrameStream) -> Bytes {
+        self.usage = stream.usage();
         self.settle(Outcome::Abandoned);
         let ending = self.next_ending();
-        self.refuse(ending, &[]).frame()
+        self.refuse(ending, &[]).frame(&stream.tail())
     }
 
     /// What the policy says now that nothing more may be attempted.

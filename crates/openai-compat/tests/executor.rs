@@ -227,7 +227,7 @@ async fn a_stream_carries_the_callers_model_name_and_ends_complete() {
     let upstream = ScriptedUpstream::always(Play::sse(&events)).await;
     let mut stream = stream(send(&upstream, &call(STREAM)).await.unwrap());
     let all: Vec<_> = frames(&mut *stream).await.into_iter().map(Result::unwrap).collect();
-    assert!(stream.is_complete() && stream.saw_done() && !stream.is_empty());
+    assert!(stream.is_complete() && stream.trailer().is_none() && !stream.is_empty());
     let text: String = all.iter().map(|(_, text)| text.as_str()).collect();
     assert_eq!(text, events.concat().replace("vendor/m-1", "coder"));
     assert!(all.iter().any(|(mark, text)| *mark == Mark::Content && text.contains("hi")));

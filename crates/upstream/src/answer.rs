@@ -3,9 +3,10 @@
 //! The same for every provider family, so that no executor can follow a redirect or forget a limit.
 
 use http::{
-    HeaderMap, Response,
+    HeaderMap, HeaderValue, Response,
     header::{CONTENT_ENCODING, CONTENT_TYPE},
 };
+use standin_core::Dialect;
 use standin_wire::StreamReader;
 
 use crate::{CallerRequest, Reply, ReplyBody, SendError, SseFrames, TransportBody, collect, collect_error};
@@ -32,8 +33,9 @@ pub async fn read_reply(request: &CallerRequest, reply: Response<TransportBody>)
     if is_encoded(&headers) {
         return Err(SendError::malformed("the reply is compressed although `identity` was asked for"));
     }
-    let body = if request.is_streaming && is_event_stream(&headers) {
-        let reader = StreamReader::chat(Some(request.model.as_str()));
+    let body = if request.is_streaming && is_stream(request.dialect, &headers) {
+        let form = request.stream_form();
+        let reader = StreamReader::new(request.dialect, form, Some(request.model.as_str()));
         ReplyBody::Stream(Box::new(SseFrames::new(body, reader)))
     } else {
         ReplyBody::Whole(collect(body).await?)
@@ -41,12 +43,16 @@ pub async fn read_reply(request: &CallerRequest, reply: Response<TransportBody>)
     Ok(Reply { status, headers, body })
 }
 
-/// A missing content type is forgiven, because small servers leave it out; a wrong one is not.
-fn is_event_stream(headers: &HeaderMap) -> bool {
-    const EVENT_STREAM: &[u8] = b"text/event-stream";
+/// A missing content type is forgiven, because small servers leave it out; a wrong one is not. Gemini streams an array
+/// of JSON where events are not asked for, or not known.
+fn is_stream(dialect: Dialect, headers: &HeaderMap) -> bool {
+    let starts_with = |value: &HeaderValue, name: &str| {
+        let start = value.as_bytes().get(..name.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
+    };
     headers.get(CONTENT_TYPE).is_none_or(|value| {
-        let start = value.as_bytes().get(..EVENT_STREAM.len());
-        start.is_some_and(|start| start.eq_ignore_ascii_case(EVENT_STREAM))
+        starts_with(value, "text/event-stream")
+            || (dialect == Dialect::Gemini && starts_with(value, "application/json"))
     })
 }
 

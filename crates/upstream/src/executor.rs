@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, StatusCode};
 use standin_core::{Dialect, ModelAlias, Operation, RequestId, UpstreamModel};
-use standin_wire::{Frame, Usage};
+use standin_wire::{Frame, StreamForm, StreamTail, Usage};
 
 use crate::SendError;
 
@@ -38,6 +38,14 @@ pub struct CallerRequest {
     pub headers: HeaderMap,
     /// Our id of the request.
     pub request_id: RequestId,
+}
+
+impl CallerRequest {
+    /// How a stream has to be framed for the caller.
+    #[must_use]
+    pub fn stream_form(&self) -> StreamForm {
+        StreamForm::asked(self.dialect, self.query.as_deref())
+    }
 }
 
 impl fmt::Debug for CallerRequest {
@@ -94,7 +102,7 @@ impl fmt::Debug for Reply {
 pub enum ReplyBody {
     /// All of it. A success for a streaming request that is no event stream comes so, too.
     Whole(Bytes),
-    /// An event stream: a success for a request that asked for one.
+    /// A stream, event by event: a success for a request that asked for one.
     Stream(Box<dyn FrameStream>),
 }
 
@@ -108,6 +116,8 @@ pub trait FrameStream: Send + Unpin {
     fn is_empty(&self) -> bool;
     /// What it used, as far as it has said.
     fn usage(&self) -> Usage;
-    /// Whether the dialect's closing line was passed on already.
-    fn saw_done(&self) -> bool;
+    /// What of it has gone out, for an ending in the upstream's place.
+    fn tail(&self) -> StreamTail;
+    /// What ends a complete stream if the upstream did not say it itself.
+    fn trailer(&self) -> Option<Bytes>;
 }

@@ -1,4 +1,4 @@
-//! An event stream over a transport's body.
+//! A stream of events over a transport's body.
 //!
 //! What an event means is the reader's knowledge; here bytes only meet it.
 
@@ -7,11 +7,12 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use standin_wire::{Frame, StreamReader, Usage};
+use bytes::Bytes;
+use standin_wire::{Frame, StreamReader, StreamTail, Usage};
 
 use crate::{FrameStream, SendError, TransportBody};
 
-/// The [`FrameStream`] of dialects that travel as server-sent events.
+/// The [`FrameStream`] of every dialect over HTTP: server-sent events, or the elements of an array.
 pub struct SseFrames {
     /// None once the stream has ended or failed: the connection is gone or back in its pool by then.
     body: Option<TransportBody>,
@@ -64,7 +65,11 @@ impl FrameStream for SseFrames {
         self.reader.usage()
     }
 
-    fn saw_done(&self) -> bool {
-        self.reader.saw_done()
+    fn tail(&self) -> StreamTail {
+        self.reader.tail()
+    }
+
+    fn trailer(&self) -> Option<Bytes> {
+        self.reader.trailer()
     }
 }

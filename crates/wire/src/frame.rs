@@ -1,6 +1,10 @@
 //! What a stream is cut into: whole events, each marked with what it means for the request.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
+
+use crate::event::{Cutter, Data, joined_data};
 
 /// What an event means for the right to move on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,6 +30,35 @@ pub struct Frame {
 
 /// The JSON of an [`Mark::Error`] frame, without its framing.
 #[must_use]
-pub fn error_payload(frame: &Frame) -> &[u8] {
-    crate::event::data(&frame.bytes).unwrap_or(&frame.bytes)
+pub fn error_payload(frame: &Frame) -> Cow<'_, [u8]> {
+    let bytes = &frame.bytes;
+    match Cutter::default().next(bytes).map(|cut| cut.data) {
+        Some(Data::Line(span)) => Cow::Borrowed(&bytes[span]),
+        Some(Data::Lines) => Cow::Owned(joined_data(bytes)),
+        // Between events, or as the element of an array: what stands before it is framing.
+        _ => {
+            let start = bytes.iter().position(|byte| *byte == b'{').unwrap_or(0);
+            Cow::Borrowed(bytes[start..].trim_ascii_end())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_json_of_an_error_is_found_in_every_framing() {
+        for text in [
+            "data: {\"a\":1}\n\n",
+            "event: error\r\ndata: {\"a\":\r\ndata: 1}\r\n\r\n",
+            "{\"a\":1}\n\n",
+            "\n,\r\n{\"a\":1}",
+            "[{\"a\":1}",
+        ] {
+            let frame = Frame { mark: Mark::Error, bytes: Bytes::copy_from_slice(text.as_bytes()) };
+            let json: serde_json::Value = serde_json::from_slice(&error_payload(&frame)).unwrap();
+            assert_eq!(json["a"], 1, "{text:?}");
+        }
+    }
 }

@@ -3,27 +3,35 @@
 //!
 //! This room deliberately does no IO, knows no provider and decides nothing: it reads bytes and writes bytes.
 
+mod array;
 mod chat;
 mod depth;
 mod digest;
 mod echo;
 mod error;
 mod event;
+mod form;
 mod frame;
+mod gemini;
+mod messages;
 mod models;
 mod rename;
 mod render;
 mod reply;
 mod request;
+mod responses;
 mod splice;
+mod standing;
 mod stream;
 mod usage;
+mod value;
 
 pub use depth::DEPTH_MAX;
 pub use error::{CallerError, ErrorCause, ErrorKind};
+pub use form::{StreamForm, StreamTail};
 pub use frame::{Frame, Mark, error_payload};
 pub use models::{ListShape, ModelEntry, model_list, model_one};
-pub use render::{RETRY_AFTER_MAX, RenderedError, error_frame, keep_alive, render_error, trailer};
+pub use render::{RETRY_AFTER_MAX, RenderedError, error_frame, keep_alive, render_error};
 pub use reply::{WholeReply, read_reply};
 pub use request::{BadRequest, MESSAGE_BYTES_MAX, MODEL_BYTES_MAX, RequestHead, read_request};
 pub use splice::splice_model;

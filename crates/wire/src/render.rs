@@ -7,7 +7,10 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 use standin_core::Dialect;
 
-use crate::error::CallerError;
+use crate::{
+    error::CallerError,
+    form::{StreamForm, StreamTail},
+};
 
 /// Longest wait that is put into a header: many clients sleep through it without a word to their user.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(30);
@@ -51,16 +54,20 @@ pub fn render_error(dialect: Dialect, error: &CallerError, request_id: &str) -> 
     RenderedError { status: status(dialect, error), headers, body }
 }
 
-/// Renders an error as the one terminal frame of a stream whose head has gone out.
+/// Renders an error as the one terminal frame of a stream whose head has gone out; `tail` is what went before it.
 #[must_use]
-pub fn error_frame(dialect: Dialect, error: &CallerError, request_id: &str) -> Bytes {
+pub fn error_frame(dialect: Dialect, error: &CallerError, request_id: &str, tail: &StreamTail) -> Bytes {
     let text = match dialect {
+        Dialect::Gemini if tail.form == StreamForm::Array => {
+            let before = if tail.is_open { ",\n" } else { "[" };
+            format!("{before}{}\n]\n", body(dialect, error, request_id))
+        }
         Dialect::OpenaiChat | Dialect::Gemini => format!("data: {}\n\n", body(dialect, error, request_id)),
         Dialect::AnthropicMessages => {
             format!("event: error\ndata: {}\n\n", body(dialect, error, request_id))
         }
         Dialect::OpenaiResponses => {
-            format!("event: response.failed\ndata: {}\n\n", failed_response(error, request_id))
+            format!("event: response.failed\ndata: {}\n\n", failed_response(error, request_id, tail))
         }
     };
     text.into()
@@ -72,15 +79,9 @@ pub fn keep_alive(dialect: Dialect) -> Bytes {
     Bytes::from_static(match dialect {
         Dialect::OpenaiChat | Dialect::OpenaiResponses => b": keep-alive\n\n",
         Dialect::AnthropicMessages => b"event: ping\ndata: {\"type\":\"ping\"}\n\n",
-        // Clients of this dialect take a comment for broken JSON.
+        // Clients of this dialect take a comment for broken JSON; a blank line means nothing in an array either.
         Dialect::Gemini => b"\n",
     })
-}
-
-/// What ends a complete stream if the upstream did not say it itself.
-#[must_use]
-pub fn trailer(dialect: Dialect) -> Option<Bytes> {
-    (dialect == Dialect::OpenaiChat).then(|| Bytes::from_static(b"data: [DONE]\n\n"))
 }
 
 fn status(dialect: Dialect, error: &CallerError) -> StatusCode {
@@ -129,7 +130,7 @@ fn gemini_body(error: &CallerError) -> Value {
     json!({"error": {"code": code, "message": words(&error.message), "status": name, "details": details}})
 }
 
-fn failed_response(error: &CallerError, request_id: &str) -> Value {
+fn failed_response(error: &CallerError, request_id: &str, tail: &StreamTail) -> Value {
     let code = match error.code.as_deref().unwrap_or(error.kind.openai().2) {
         "model_cooldown" | "concurrency_limit" => "rate_limit_exceeded",
         code @ ("context_length_exceeded" | "insufficient_quota" | "usage_not_included") => code,
@@ -137,9 +138,9 @@ fn failed_response(error: &CallerError, request_id: &str) -> Value {
     };
     json!({
         "type": "response.failed",
-        "sequence_number": 0,
+        "sequence_number": tail.next_sequence,
         "response": {
-            "id": request_id, "object": "response", "status": "failed", "output": [],
+            "id": tail.response_id.as_deref().unwrap_or(request_id), "object": "response", "status": "failed", "output": [],
             "error": {"code": code, "message": words(&error.message)}
         }
     })
@@ -224,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_gemini_error_is_one_data_line_with_the_error_first_and_a_numeric_code() {
-        let frame = error_frame(Dialect::Gemini, &waiting(12), "req_1");
+        let frame = error_frame(Dialect::Gemini, &waiting(12), "req_1", &StreamTail::default());
         let text = std::str::from_utf8(&frame).unwrap();
         let json = text.strip_prefix("data: ").unwrap().strip_suffix("\n\n").unwrap();
         assert!(json.starts_with("{\"error\":") && !text.contains("event:"), "{text}");
@@ -240,7 +241,7 @@ mod tests {
     fn anthropic_frames_carry_their_event_line_and_an_outage_is_overloaded() {
         let error = CallerError::new(ErrorKind::NoPath, "down");
         assert_eq!(render_error(Dialect::AnthropicMessages, &error, "r").status, 529);
-        let frame = error_frame(Dialect::AnthropicMessages, &error, "req_1");
+        let frame = error_frame(Dialect::AnthropicMessages, &error, "req_1", &StreamTail::default());
         assert!(frame.starts_with(b"event: error\ndata: {\"error\":{"), "{frame:?}");
     }
 

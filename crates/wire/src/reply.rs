@@ -4,10 +4,7 @@ use std::ops::Range;
 
 use standin_core::{Dialect, Operation};
 
-use crate::{
-    chat::{Part, is_silent_answer},
-    usage::Usage,
-};
+use crate::{chat, gemini, messages, rename::model_span, responses, usage::Usage};
 
 /// What a whole 2xx body is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,10 +24,18 @@ pub enum WholeReply {
     NotTheDialect(&'static str),
 }
 
+/// What a dialect finds in a reply.
+pub(crate) enum Said {
+    Answer(Usage),
+    Nothing,
+    Error,
+    Foreign(&'static str),
+}
+
 /// Reads a 2xx body that is not a stream.
 #[must_use]
 pub fn read_reply(dialect: Dialect, operation: Operation, body: &[u8]) -> WholeReply {
-    if operation == Operation::Passthrough || dialect != Dialect::OpenaiChat {
+    if operation == Operation::Passthrough {
         return WholeReply::Complete { model_span: None, usage: Usage::default() };
     }
     let Ok(text) = std::str::from_utf8(body) else {
@@ -43,35 +48,18 @@ pub fn read_reply(dialect: Dialect, operation: Operation, body: &[u8]) -> WholeR
     if trimmed.starts_with('<') {
         return WholeReply::NotTheDialect("a 200 with an HTML page");
     }
-    let Ok(mut part) = serde_json::from_str::<Part<'_>>(text) else {
-        return WholeReply::NotTheDialect("a 200 with broken or foreign JSON");
+    let said = match dialect {
+        Dialect::OpenaiChat => chat::reply(operation, text),
+        Dialect::OpenaiResponses => responses::reply(operation, text),
+        Dialect::AnthropicMessages => messages::reply(operation, text),
+        Dialect::Gemini => gemini::reply(operation, text),
     };
-    if part.has_error() {
-        return WholeReply::ErrorInside;
-    }
-    let usage = part.take_usage().unwrap_or_default();
-    let model = part.model.map(|raw| raw.get()).filter(|raw| raw.starts_with('"'));
-    let model_span = model.map(|raw| {
-        let start = raw.as_ptr().addr() - text.as_ptr().addr();
-        start..start + raw.len()
-    });
-    let complete = WholeReply::Complete { model_span, usage };
-    if operation == Operation::Embeddings {
-        return match part.data.map(|raw| raw.get()) {
-            Some("[]") => WholeReply::Empty,
-            Some(data) if data.starts_with('[') => complete,
-            _ => WholeReply::NotTheDialect("a 200 without embeddings"),
-        };
-    }
-    let Some(choices) = part.choices else { return WholeReply::NotTheDialect("a 200 without choices") };
-    let speaks = |choice: &crate::chat::Choice<'_>| {
-        choice.has_content() || choice.finish().is_some_and(is_silent_answer)
-    };
-    let was_billed = usage.output_tokens.is_some_and(|tokens| tokens > 0);
-    if choices.iter().any(speaks) || (was_billed && !choices.is_empty()) {
-        complete
-    } else {
-        WholeReply::Empty
+    match said {
+        None => WholeReply::NotTheDialect("a 200 with broken or foreign JSON"),
+        Some(Said::Foreign(what)) => WholeReply::NotTheDialect(what),
+        Some(Said::Error) => WholeReply::ErrorInside,
+        Some(Said::Nothing) => WholeReply::Empty,
+        Some(Said::Answer(usage)) => WholeReply::Complete { model_span: model_span(dialect, body), usage },
     }
 }
 
@@ -113,5 +101,43 @@ mod tests {
         for body in ["", "  \n", "<html></html>", "{\"choices\":[", "\"text\"", "{}"] {
             assert!(matches!(chat(body), WholeReply::NotTheDialect(_)), "{body:?}: {:?}", chat(body));
         }
+    }
+
+    #[test]
+    fn every_dialect_tells_answers_from_nothing_errors_and_other_things() {
+        let read = |dialect, operation, body: &str| match read_reply(dialect, operation, body.as_bytes()) {
+            WholeReply::Complete { model_span, .. } => {
+                format!("answer {}", model_span.map_or("", |span| &body[span]))
+            }
+            WholeReply::Empty => "empty".to_owned(),
+            WholeReply::ErrorInside => "error".to_owned(),
+            WholeReply::NotTheDialect(_) => "foreign".to_owned(),
+        };
+        let responses = |body| read(Dialect::OpenaiResponses, Operation::Responses, body);
+        assert_eq!(responses(r#"{"object":"response","model":"m","output":[{}]}"#), "answer \"m\"");
+        assert_eq!(responses(r#"{"object":"response","status":"in_progress","output":[]}"#), "answer ");
+        assert_eq!(responses(r#"{"object":"response","status":"completed","output":[]}"#), "empty");
+        assert_eq!(responses(r#"{"status":"failed","output":[]}"#), "error");
+        assert_eq!(responses("{}"), "foreign");
+        let messages = |body| read(Dialect::AnthropicMessages, Operation::Messages, body);
+        assert_eq!(messages(r#"{"model":"m","content":[{"type":"text"}]}"#), "answer \"m\"");
+        assert_eq!(messages(r#"{"content":[],"stop_reason":"refusal"}"#), "answer ");
+        assert_eq!(messages(r#"{"content":[],"stop_reason":"end_turn"}"#), "empty");
+        assert_eq!(messages(r#"{"type":"error","error":{}}"#), "error");
+        assert_eq!(messages("{}"), "foreign");
+        let gemini = |body| read(Dialect::Gemini, Operation::GenerateContent, body);
+        assert_eq!(
+            gemini(r#"{"candidates":[{"content":{"parts":[{"text":"a"}]}}],"modelVersion":"m"}"#),
+            "answer \"m\""
+        );
+        assert_eq!(gemini(r#"{"promptFeedback":{"blockReason":"SAFETY"}}"#), "answer ");
+        assert_eq!(gemini(r#"{"candidates":[]}"#), "empty");
+        assert_eq!(gemini(r#"{"error":{"code":500}}"#), "error");
+        assert_eq!(gemini("{}"), "foreign");
+        let count = |dialect, body| read(dialect, Operation::CountTokens, body);
+        assert_eq!(count(Dialect::Gemini, r#"{"totalTokens":3}"#), "answer ");
+        assert_eq!(count(Dialect::AnthropicMessages, r#"{"input_tokens":3}"#), "answer ");
+        assert_eq!(count(Dialect::OpenaiResponses, r#"{"input_tokens":3}"#), "answer ");
+        assert_eq!(count(Dialect::OpenaiResponses, r#"{"tokens":3}"#), "foreign");
     }
 }

@@ -3,227 +3,366 @@
 //! Once content has begun, an event is only searched for the few words that could end the answer; it is parsed when
 //! one of them is there.
 
-use std::{collections::VecDeque, sync::LazyLock};
+use std::{collections::VecDeque, ops::Range};
 
 use bytes::{Bytes, BytesMut};
-use memchr::memmem::Finder;
+use standin_core::Dialect;
 
 use crate::{
-    chat::{Part, is_silent_answer},
+    array::{ArrayCutter, on_one_line},
+    chat,
     echo::{Echo, Echoed},
-    event,
+    event::{Cut, Cutter, Data, joined_data},
+    form::{StreamForm, StreamTail},
     frame::{Frame, Mark},
+    gemini::{self, LastUsage},
+    messages::{self, Pieces},
     rename::Rename,
+    responses::{self, Numbering},
+    standing::Standing,
     usage::Usage,
 };
 
 /// Bytes of one event that are held until it is whole.
 pub const EVENT_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Choices of one answer that are followed.
-const CHOICES_MAX: usize = 128;
 
-static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"error\""));
-static FINISH: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"finish_reason\""));
-static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"usage\""));
-static INDEX: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"index\""));
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+const DONE: &[u8] = b"[DONE]";
 
 /// Reads one stream.
 #[derive(Debug)]
 pub struct StreamReader {
+    speech: Speech,
+    /// How the caller is to get it.
+    form: StreamForm,
+    framing: Framing,
     rename: Option<Rename>,
-    echo: Echo,
     pending: BytesMut,
-    is_first: bool,
-    has_content: bool,
-    is_silent_answer: bool,
-    saw_done: bool,
-    is_complete: bool,
-    /// By choice: whether it has ended.
-    choices: Vec<bool>,
-    usage: Usage,
+    standing: Standing,
+    /// Whether the array that the caller gets has begun.
+    is_array_open: bool,
+    /// Whether the upstream said the words that close a complete stream of its dialect.
+    is_closed: bool,
+    /// Whether an error was found: what comes after it is of no use to anybody.
+    is_over: bool,
+}
+
+/// What only one dialect has to remember.
+#[derive(Debug)]
+enum Speech {
+    Chat(Echo),
+    Responses(Numbering),
+    Messages(Pieces),
+    Gemini(LastUsage),
+}
+
+/// How the upstream sends it.
+#[derive(Debug)]
+enum Framing {
+    /// Its first byte has not come yet.
+    Unknown,
+    Events(Cutter),
+    Array(ArrayCutter),
 }
 
 impl StreamReader {
-    /// A reader for a stream of OpenAI Chat or Completions; `shown_model` is what its `model` must say to the caller.
+    /// A reader for a stream in `dialect` that the caller is to get in `form`; `shown_model` is what it must say about
+    /// its model.
     #[must_use]
-    pub fn chat(shown_model: Option<&str>) -> Self {
+    pub fn new(dialect: Dialect, form: StreamForm, shown_model: Option<&str>) -> Self {
+        let speech = match dialect {
+            Dialect::OpenaiChat => Speech::Chat(Echo::default()),
+            Dialect::OpenaiResponses => Speech::Responses(Numbering::default()),
+            Dialect::AnthropicMessages => Speech::Messages(Pieces::default()),
+            Dialect::Gemini => Speech::Gemini(LastUsage::default()),
+        };
         Self {
-            rename: shown_model.map(Rename::new),
-            echo: Echo::default(),
+            speech,
+            form,
+            framing: Framing::Unknown,
+            rename: shown_model.map(|shown| Rename::new(dialect, shown)),
             pending: BytesMut::new(),
-            is_first: true,
-            has_content: false,
-            is_silent_answer: false,
-            saw_done: false,
-            is_complete: false,
-            choices: Vec::new(),
-            usage: Usage::default(),
+            standing: Standing::default(),
+            is_array_open: false,
+            is_closed: false,
+            is_over: false,
         }
     }
 
-    /// Takes what was received, and gives the events that are whole now.
+    /// Takes what was received, and gives the events that are whole now. Nothing comes after an error.
     pub fn push(&mut self, chunk: Bytes, out: &mut VecDeque<Frame>) {
-        let mut rest = if self.pending.is_empty() {
-            chunk
+        let Some(mut rest) = self.begin(chunk) else { return };
+        if self.pending.is_empty() {
+            while let Some(cut) = self.framing.next(&rest) {
+                let whole = rest.split_to(cut.end);
+                self.event(whole, cut.data, out);
+            }
+            self.pending.extend_from_slice(&rest);
         } else {
-            self.pending.extend_from_slice(&chunk);
-            self.pending.split().freeze()
-        };
-        if std::mem::take(&mut self.is_first) && rest.starts_with(b"\xef\xbb\xbf") {
-            rest = rest.slice(3..);
+            self.pending.extend_from_slice(&rest);
+            while let Some(cut) = self.framing.next(&self.pending) {
+                let whole = self.pending.split_to(cut.end).freeze();
+                self.event(whole, cut.data, out);
+            }
         }
-        while let Some(end) = event::end(&rest) {
-            let whole = rest.split_to(end);
-            self.event(whole, out);
+        if self.is_over {
+            return self.pending.clear();
         }
-        if rest.len() > EVENT_BYTES_MAX {
-            rest.clear();
+        if self.pending.len() > EVENT_BYTES_MAX {
             let bytes = Bytes::from_static(b"data: {\"error\":{\"message\":\"an event of the stream is too large\",\"type\":\"server_error\"}}\n\n");
-            out.push_back(Frame { mark: Mark::Error, bytes });
+            self.send(Mark::Error, bytes, out);
         }
-        self.pending.extend_from_slice(&rest);
     }
 
     /// The stream has ended: an event that lacks only its blank line still counts.
     pub fn finish(&mut self, out: &mut VecDeque<Frame>) {
+        if self.is_over || self.pending.iter().all(u8::is_ascii_whitespace) {
+            return;
+        }
+        if let Framing::Array(_) = self.framing {
+            // An element that was cut off: the array has not ended, and what is there says nothing.
+            return self.pending.clear();
+        }
+        self.pending.extend_from_slice(b"\n\n");
         let mut rest = self.pending.split();
-        if rest.iter().any(|byte| !byte.is_ascii_whitespace()) {
-            rest.extend_from_slice(b"\n\n");
-            let rest = rest.freeze();
-            let end = event::end(&rest).unwrap_or(rest.len());
-            self.event(rest.slice(..end), out);
+        if let Some(cut) = Cutter::default().next(&rest) {
+            self.event(rest.split_to(cut.end).freeze(), cut.data, out);
         }
     }
 
-    /// Whether the event that completes the answer was seen: a finish reason for every choice that began.
+    /// Whether the event that completes the answer was seen: in Chat and Gemini a finish reason for every choice that
+    /// began, else the dialect's own last event.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.is_complete
+        self.standing.is_complete
     }
 
     /// Whether the answer is complete and nothing was said, as far as can be known by now.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let was_billed = self.usage.output_tokens.is_some_and(|tokens| tokens > 0);
-        self.is_complete && !self.has_content && !self.is_silent_answer && !was_billed
+        self.standing.is_empty()
     }
 
     /// What it used, as far as it was said by now.
     #[must_use]
     pub fn usage(&self) -> Usage {
-        self.usage
-    }
-
-    /// Whether `[DONE]` was seen and passed on.
-    #[must_use]
-    pub fn saw_done(&self) -> bool {
-        self.saw_done
-    }
-
-    fn event(&mut self, whole: Bytes, out: &mut VecDeque<Frame>) {
-        if self.is_plain() {
-            match self.echo.recognise(&whole) {
-                Some(Echoed::AsItCame) => return append(out, Mark::Content, whole),
-                Some(Echoed::Renamed(bytes)) => return append(out, Mark::Content, bytes.into()),
-                None => {}
-            }
+        match &self.speech {
+            Speech::Gemini(last) => last.read().unwrap_or(self.standing.usage),
+            _ => self.standing.usage,
         }
-        let Some(span) = event::data_span(&whole) else { return self.odd(whole, out) };
-        let data = &whole[span.clone()];
-        if data == b"[DONE]" {
-            // Some servers never give a finish reason and end with their count of the answer and this line instead.
-            self.is_complete |= self.has_content && self.usage.output_tokens.is_some();
-            // Passed on only behind a complete answer: a truncated one must not look like a clean end.
-            if self.is_complete {
-                self.saw_done = true;
-                append(out, Mark::Terminal, whole);
-            }
+    }
+
+    /// What of it has gone out, for an ending in the upstream's place.
+    #[must_use]
+    pub fn tail(&self) -> StreamTail {
+        let numbering = match &self.speech {
+            Speech::Responses(numbering) => Some(numbering),
+            _ => None,
+        };
+        StreamTail {
+            form: self.form,
+            is_open: self.is_array_open && !self.is_closed,
+            next_sequence: numbering.map_or(0, |numbering| numbering.next_sequence),
+            response_id: numbering.and_then(|numbering| numbering.response_id.clone()),
+        }
+    }
+
+    /// What ends a complete stream if the upstream did not say it itself.
+    #[must_use]
+    pub fn trailer(&self) -> Option<Bytes> {
+        let closing: &[u8] = match (&self.speech, self.form) {
+            _ if self.is_closed => return None,
+            (Speech::Chat(_), _) => b"data: [DONE]\n\n",
+            (Speech::Gemini(_), StreamForm::Array) => b"\n]\n",
+            _ => return None,
+        };
+        Some(Bytes::from_static(closing))
+    }
+
+    /// Finds out how the stream is framed, and takes a byte order mark off.
+    fn begin(&mut self, chunk: Bytes) -> Option<Bytes> {
+        if self.is_over {
+            return None;
+        }
+        if !matches!(self.framing, Framing::Unknown) {
+            return Some(chunk);
+        }
+        self.pending.extend_from_slice(&chunk);
+        let mut start: &[u8] = &self.pending;
+        if start.len() < BYTE_ORDER_MARK.len() && BYTE_ORDER_MARK.starts_with(start) {
+            return None;
+        }
+        start = start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(start);
+        let first = start.trim_ascii_start().first()?;
+        let is_array = *first == b'[' && matches!(self.speech, Speech::Gemini(_));
+        self.framing = match is_array {
+            true => Framing::Array(ArrayCutter::default()),
+            false => Framing::Events(Cutter::default()),
+        };
+        let start = start.len();
+        let mut begun = self.pending.split();
+        Some(begun.split_off(begun.len() - start).freeze())
+    }
+
+    fn event(&mut self, whole: Bytes, data: Data, out: &mut VecDeque<Frame>) {
+        if self.is_over || self.is_closed {
             return;
         }
-        let mark = self.mark(data);
-        let renamed = self.rename.as_ref().and_then(|rename| rename.apply(&whole, span.start));
-        if mark == Mark::Content {
-            self.echo.learn(&whole, renamed.as_deref());
+        if let Some(went) = self.echoed(&whole) {
+            return self.send(Mark::Content, went, out);
         }
-        append(out, mark, renamed.map_or(whole, Bytes::from));
+        match data {
+            Data::Line(span) if whole[span.clone()].trim_ascii() == DONE => self.done(whole, out),
+            Data::Line(span) => self.one_line(whole, span, out),
+            Data::Lines => self.several_lines(whole, out),
+            Data::None => self.without_data(whole, out),
+        }
     }
 
-    /// Whether nothing but more words is expected: content has begun and no choice has ended.
-    fn is_plain(&self) -> bool {
-        self.has_content && !self.is_complete && self.choices.len() <= 1
+    /// The event as it goes on, if it is the last one with other words in it.
+    fn echoed(&self, whole: &Bytes) -> Option<Bytes> {
+        let Speech::Chat(echo) = &self.speech else { return None };
+        let standing = &self.standing;
+        if !standing.has_content || standing.is_complete || standing.has_several_choices() {
+            return None;
+        }
+        match echo.recognise(whole)? {
+            Echoed::AsItCame => Some(whole.clone()),
+            Echoed::Renamed(bytes) => Some(bytes.into()),
+        }
     }
 
-    /// Comments, empty events, and data on several lines.
-    fn odd(&mut self, whole: Bytes, out: &mut VecDeque<Frame>) {
-        let joined = event::joined_data(&whole);
-        let mark = match (joined.is_empty(), self.is_complete) {
-            (true, false) => Mark::Lifecycle,
-            (true, true) => Mark::Terminal,
-            (false, _) => self.mark(&joined),
+    fn one_line(&mut self, whole: Bytes, span: Range<usize>, out: &mut VecDeque<Frame>) {
+        let Some(mark) = self.read(&whole, &whole[span.clone()]) else { return };
+        if mark == Mark::Error {
+            return self.send(mark, whole, out);
+        }
+        let renamed = self.rename.as_ref().and_then(|rename| rename.apply(&whole, span.clone()));
+        if let (Speech::Chat(echo), Mark::Content) = (&mut self.speech, mark) {
+            echo.learn(&whole, renamed.as_deref());
+        }
+        let behind = whole.len() - span.end;
+        let went = renamed.map_or(whole, Bytes::from);
+        let went = self.dressed(went.clone(), span.start..went.len() - behind);
+        self.send(mark, went, out);
+    }
+
+    /// Data on several lines goes on as it came, or on one line if anything in it has to change.
+    fn several_lines(&mut self, whole: Bytes, out: &mut VecDeque<Frame>) {
+        let json = on_one_line(&joined_data(&whole));
+        let Some(mark) = self.read(&whole, &json) else { return };
+        let renamed = self.rename.as_ref().and_then(|rename| rename.apply(&json, 0..json.len()));
+        let stays = renamed.is_none() && !matches!(self.speech, Speech::Gemini(_));
+        if mark == Mark::Error || stays {
+            return self.send(mark, whole, out);
+        }
+        let other = whole.split_inclusive(|byte| *byte == b'\n').filter(|line| line.starts_with(b"event:"));
+        let mut went: Vec<u8> = other.flatten().copied().collect();
+        went.extend_from_slice(b"data: ");
+        let start = went.len();
+        went.extend(renamed.unwrap_or(json));
+        let span = start..went.len();
+        went.extend_from_slice(b"\n\n");
+        let went = self.dressed(went.into(), span);
+        self.send(mark, went, out);
+    }
+
+    /// Comments and blank lines, the end of an array, and the bare JSON that some servers put between events.
+    fn without_data(&mut self, whole: Bytes, out: &mut VecDeque<Frame>) {
+        let text = whole.trim_ascii();
+        if text.starts_with(b"{") && self.read(&whole, text) == Some(Mark::Error) {
+            return self.send(Mark::Error, whole, out);
+        }
+        let mark = if self.standing.is_complete { Mark::Terminal } else { Mark::Lifecycle };
+        match (&self.speech, &self.framing) {
+            (Speech::Gemini(_), Framing::Array(_)) if self.standing.is_complete => {
+                if self.form == StreamForm::Array {
+                    self.is_closed = true;
+                    self.send(mark, whole, out);
+                }
+            }
+            // Clients of this dialect take all but data for broken JSON.
+            (Speech::Gemini(_), _) => {}
+            _ => self.send(mark, whole, out),
+        }
+    }
+
+    /// The line with which OpenAI ends a stream. It is passed on only behind a complete answer: a truncated one must
+    /// not look like a clean end.
+    fn done(&mut self, whole: Bytes, out: &mut VecDeque<Frame>) {
+        let is_chat = matches!(self.speech, Speech::Chat(_));
+        let standing = &mut self.standing;
+        // Some servers never give a finish reason and end with their count of the answer and this line instead.
+        standing.is_complete |= is_chat && standing.has_content && standing.usage.output_tokens.is_some();
+        if standing.is_complete && !matches!(self.speech, Speech::Gemini(_)) {
+            self.is_closed = true;
+            self.send(Mark::Terminal, whole, out);
+        }
+    }
+
+    /// Takes note of an event; `None` if it must not go on, because the answer has ended before it.
+    fn read(&mut self, whole: &[u8], data: &[u8]) -> Option<Mark> {
+        let was_complete = self.standing.is_complete;
+        let standing = &mut self.standing;
+        let mark = match &mut self.speech {
+            _ if is_error_event(whole) => Mark::Error,
+            Speech::Chat(_) => chat::read(data, standing),
+            Speech::Responses(numbering) => responses::read(data, standing, numbering),
+            Speech::Messages(pieces) => messages::read(data, standing, pieces),
+            Speech::Gemini(usage) => gemini::read(data, standing, usage),
         };
-        append(out, mark, whole);
+        let has_one_end = matches!(self.speech, Speech::Responses(_) | Speech::Messages(_));
+        if was_complete && (has_one_end || (mark == Mark::Error && standing.is_complete)) {
+            return None;
+        }
+        if let (Speech::Responses(numbering), true) = (&mut self.speech, mark != Mark::Error) {
+            numbering.passed(data);
+        }
+        Some(mark)
     }
 
-    fn mark(&mut self, data: &[u8]) -> Mark {
-        let is_plain = self.has_content
-            && ERROR.find(data).is_none()
-            && !is_set(&FINISH, data)
-            && !is_set(&USAGE, data)
-            && INDEX.find_iter(data).all(|at| is_zero(&data[at + 7..]));
-        if is_plain {
-            return if self.is_complete { Mark::Terminal } else { Mark::Content };
-        }
-        let Ok(mut part) = serde_json::from_slice::<Part<'_>>(data) else { return Mark::Error };
-        if part.has_error() {
-            return Mark::Error;
-        }
-        if let Some(usage) = part.take_usage() {
-            self.usage = usage;
-        }
-        let choices = part.choices.unwrap_or_default();
-        let mut says = false;
-        for choice in &choices {
-            says |= choice.has_content();
-            self.follow(choice.index.unwrap_or(0), choice.finish());
-        }
-        self.has_content |= says;
-        match (self.is_complete, self.has_content) {
-            (true, _) => Mark::Terminal,
-            (false, true) => Mark::Content,
-            (false, false) => Mark::Lifecycle,
+    /// An event in the framing that the caller is to get; its data stands at `span`.
+    fn dressed(&mut self, whole: Bytes, span: Range<usize>) -> Bytes {
+        let Speech::Gemini(_) = self.speech else { return whole };
+        let is_first = !std::mem::replace(&mut self.is_array_open, self.form == StreamForm::Array);
+        let data = &whole[span.clone()];
+        match (&self.framing, self.form) {
+            (Framing::Array(_), StreamForm::Array) => whole,
+            (Framing::Array(_), StreamForm::Events) => as_event(&on_one_line(data)),
+            (_, StreamForm::Array) => {
+                let before: &[u8] = if is_first { b"[" } else { b",\n" };
+                [before, data].concat().into()
+            }
+            (_, StreamForm::Events) => {
+                let is_pure = whole.starts_with(b"data:") && whole[span.end..].trim_ascii().is_empty();
+                if is_pure { whole } else { as_event(data) }
+            }
         }
     }
 
-    fn follow(&mut self, index: u64, finish: Option<&str>) {
-        let Some(at) = usize::try_from(index).ok().filter(|at| *at < CHOICES_MAX) else { return };
-        if self.choices.len() <= at {
-            self.choices.resize(at + 1, false);
-        }
-        if let Some(reason) = finish {
-            self.choices[at] = true;
-            self.is_silent_answer |= is_silent_answer(reason);
-            self.is_complete = self.choices.iter().all(|ended| *ended);
-        } else if !self.choices[at] {
-            self.is_complete = false;
+    fn send(&mut self, mark: Mark, bytes: Bytes, out: &mut VecDeque<Frame>) {
+        self.is_over |= mark == Mark::Error;
+        out.push_back(Frame { mark, bytes });
+    }
+}
+
+impl Framing {
+    fn next(&mut self, bytes: &[u8]) -> Option<Cut> {
+        match self {
+            Self::Unknown => None,
+            Self::Events(cutter) => cutter.next(bytes),
+            Self::Array(cutter) => cutter.next(bytes),
         }
     }
 }
 
-/// Whether the key that `finder` looks for is there with a value other than null.
-fn is_set(finder: &Finder<'_>, data: &[u8]) -> bool {
-    finder.find_iter(data).any(|at| {
-        let after = data[at + finder.needle().len()..].trim_ascii_start();
-        after.strip_prefix(b":").is_none_or(|value| !value.trim_ascii_start().starts_with(b"null"))
-    })
+/// Whether the sender calls an event an error, whatever stands in it.
+fn is_error_event(whole: &[u8]) -> bool {
+    let name = whole.strip_prefix(b"event:").map(|rest| rest.strip_prefix(b" ").unwrap_or(rest));
+    name.and_then(|name| name.strip_prefix(b"error"))
+        .is_some_and(|rest| rest.starts_with(b"\n") || rest.starts_with(b"\r"))
 }
 
-/// Whether a value that begins behind a key is the number zero.
-fn is_zero(after: &[u8]) -> bool {
-    let value = after.trim_ascii_start().strip_prefix(b":").unwrap_or_default().trim_ascii_start();
-    value.first() == Some(&b'0')
-}
-
-/// Adds an event, to the last frame if that has the same mark and the bytes lie side by side.
-fn append(out: &mut VecDeque<Frame>, mark: Mark, bytes: Bytes) {
-    out.push_back(Frame { mark, bytes });
+fn as_event(data: &[u8]) -> Bytes {
+    [b"data: ", data, b"\n\n"].concat().into()
 }

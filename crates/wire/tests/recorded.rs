@@ -9,7 +9,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::Value;
 use standin_core::{Dialect, Operation};
-use standin_wire::{Frame, Mark, StreamReader, WholeReply, read_reply};
+use standin_wire::{Frame, Mark, StreamForm, StreamReader, WholeReply, read_reply};
 
 struct Case {
     name: String,
@@ -60,7 +60,7 @@ fn cases() -> Vec<Case> {
 }
 
 fn read(pieces: &[&[u8]]) -> (StreamReader, Vec<Frame>) {
-    let mut reader = StreamReader::chat(None);
+    let mut reader = StreamReader::new(Dialect::OpenaiChat, StreamForm::Events, None);
     let mut frames = VecDeque::new();
     for piece in pieces {
         reader.push(Bytes::copy_from_slice(piece), &mut frames);

@@ -21,7 +21,7 @@ use standin_core::{
 };
 use standin_policy::{Credential, Declarations, Model, Params, Routing};
 use standin_upstream::{CallerRequest, Executor, FrameStream, Reply, ReplyBody, SendError};
-use standin_wire::{Frame, Mark, Usage};
+use standin_wire::{Frame, Mark, StreamTail, Usage};
 
 /// A clock that follows tokio's time, which tests pause.
 pub(crate) struct PausedClock(tokio::time::Instant);
@@ -193,8 +193,12 @@ impl FrameStream for Played {
         Usage::default()
     }
 
-    fn saw_done(&self) -> bool {
-        false
+    fn tail(&self) -> StreamTail {
+        StreamTail::default()
+    }
+
+    fn trailer(&self) -> Option<Bytes> {
+        Some(Bytes::from_static(b"data: [DONE]\n\n"))
     }
 }
 
