@@ -9,6 +9,7 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame, SizeHint};
+use standin_wire::StreamTail;
 
 use crate::{flow::Flow, hold::Hold};
 
@@ -42,6 +43,16 @@ impl AnswerBody {
     #[must_use]
     pub fn whole(bytes: Bytes) -> Self {
         Self(if bytes.is_empty() { State::Done } else { State::Whole(bytes) })
+    }
+
+    /// What of a stream has gone out, for an ending in its place; dropping the body after it is up to the caller.
+    #[must_use]
+    pub fn tail(&self) -> StreamTail {
+        match &self.0 {
+            State::Holding(hold) => hold.tail(),
+            State::Flowing(flow) => flow.tail(),
+            State::Whole(_) | State::Done => StreamTail::default(),
+        }
     }
 
     pub(crate) fn holding(hold: Hold) -> Self {

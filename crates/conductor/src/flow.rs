@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use standin_upstream::{FrameStream, SendError};
-use standin_wire::{Frame, Mark};
+use standin_wire::{Frame, Mark, StreamTail};
 use tokio::time::Sleep;
 
 use crate::{attempt::StreamFault, recorder::Recorder};
@@ -23,6 +23,8 @@ pub(crate) struct Flow {
     recorder: Recorder,
     pulse: Pulse,
     stage: Stage,
+    /// Whether the caller has got a frame.
+    has_begun: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +52,14 @@ impl Flow {
         recorder: Recorder,
         keep_alive: Duration,
     ) -> Self {
-        Self { held, stream, recorder, pulse: Pulse::new(keep_alive), stage: Stage::Open }
+        let (pulse, stage) = (Pulse::new(keep_alive), Stage::Open);
+        Self { held, stream, recorder, pulse, stage, has_begun: false }
+    }
+
+    /// What has gone out, as far as the end must know it.
+    pub(crate) fn tail(&self) -> StreamTail {
+        let tail = self.stream.tail();
+        if self.has_begun { tail } else { StreamTail::unsent(tail.form) }
     }
 
     /// The next bytes for the caller; `None` is the end.
@@ -74,9 +83,10 @@ impl Flow {
 
     fn forward(&mut self, frame: Frame) -> Option<Bytes> {
         self.pulse.beat();
-        if frame.mark == Mark::Error && !self.stream.is_complete() {
+        if frame.mark == Mark::Error {
             return Some(self.fail(StreamFault::Said(frame)));
         }
+        self.has_begun = true;
         Some(frame.bytes)
     }
 

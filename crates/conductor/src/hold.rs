@@ -51,14 +51,17 @@ impl Hold {
         Self { drive, dialect, form, is_first: true, pulse: Pulse::new(keep_alive) }
     }
 
+    /// Nothing but keep-alives has gone out.
+    pub(crate) fn tail(&self) -> StreamTail {
+        StreamTail::unsent(self.form)
+    }
+
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Held> {
         match self.drive.as_mut().poll(cx) {
             Poll::Ready(Driven::Stream { flow, .. }) => Poll::Ready(Held::Flow(flow)),
             // A request for a stream is never served by a whole reply; if it were, these would be its bytes.
             Poll::Ready(Driven::Whole { body, .. }) => Poll::Ready(Held::Last(body)),
-            Poll::Ready(Driven::Failed(failed)) => {
-                Poll::Ready(Held::Last(failed.frame(&StreamTail::unsent(self.form))))
-            }
+            Poll::Ready(Driven::Failed(failed)) => Poll::Ready(Held::Last(failed.frame(&self.tail()))),
             Poll::Pending if std::mem::take(&mut self.is_first) => {
                 Poll::Ready(Held::KeepAlive(standin_wire::keep_alive(self.dialect)))
             }

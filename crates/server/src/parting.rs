@@ -76,9 +76,10 @@ impl Body for Departing {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         if let Some(words) = self.last_words.take_if(|words| words.site.is_cut()) {
+            let tail = self.body.tail();
             // Dropping the answer closes the upstream connection behind it.
             self.body = AnswerBody::whole(Bytes::new());
-            let frame = standin_wire::error_frame(words.dialect, &stopping(), words.id.as_str());
+            let frame = standin_wire::error_frame(words.dialect, &stopping(), words.id.as_str(), &tail);
             return Poll::Ready(Some(Ok(Frame::data(frame))));
         }
         Pin::new(&mut self.body).poll_frame(cx)
