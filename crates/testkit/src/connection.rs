@@ -1,6 +1,6 @@
 //! One connection of a scripted upstream: read a request, play its answer, again.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::pending, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
 use tokio::{
@@ -74,8 +74,9 @@ async fn perform(stream: &mut TcpStream, buffer: &mut BytesMut, play: &Play) -> 
                 Ok(()) => After::Open,
                 Err(_) => After::Gone,
             },
-            Act::Pause(time) => watch(stream, buffer, Some(*time)).await,
-            Act::Hang => watch(stream, buffer, None).await,
+            Act::Pause(time) => watch(stream, buffer, sleep(*time)).await,
+            Act::Await(gate) => watch(stream, buffer, gate.pass()).await,
+            Act::Hang => watch(stream, buffer, pending()).await,
             Act::Close => {
                 let _ = stream.shutdown().await;
                 After::Closed
@@ -92,16 +93,12 @@ async fn perform(stream: &mut TcpStream, buffer: &mut BytesMut, play: &Play) -> 
     After::Open
 }
 
-/// Lets time pass while looking whether the other side is still there; without a time, until it is not.
-async fn watch(stream: &mut TcpStream, buffer: &mut BytesMut, time: Option<Duration>) -> After {
+/// Waits for something while looking whether the other side is still there.
+async fn watch(stream: &mut TcpStream, buffer: &mut BytesMut, awaited: impl Future<Output = ()>) -> After {
     let until_gone = async { while read_more(stream, buffer).await.is_some() {} };
-    let Some(time) = time else {
-        until_gone.await;
-        return After::Gone;
-    };
     tokio::select! {
         () = until_gone => After::Gone,
-        () = sleep(time) => After::Open,
+        () = awaited => After::Open,
     }
 }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use crate::Gate;
+
 /// One thing a scripted connection does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Act {
@@ -11,6 +13,8 @@ pub enum Act {
     Send(Bytes),
     /// Waits before the next act, and notices when the other side leaves meanwhile.
     Pause(Duration),
+    /// Waits until the test opens this gate, and notices when the other side leaves meanwhile.
+    Await(Gate),
     /// Says and does nothing more until the other side leaves.
     Hang,
     /// Closes the connection in the ordinary way.
@@ -134,6 +138,12 @@ impl Play {
     #[must_use]
     pub fn pause(self, time: Duration) -> Self {
         self.then(Act::Pause(time))
+    }
+
+    /// Adds a gate.
+    #[must_use]
+    pub fn wait_for(self, gate: &Gate) -> Self {
+        self.then(Act::Await(gate.clone()))
     }
 
     /// Ends a chunked body well.

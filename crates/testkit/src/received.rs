@@ -30,10 +30,12 @@ impl Received {
         self.head.line.split(' ').nth(1).unwrap_or_default()
     }
 
-    /// The key of `Authorization: Bearer KEY`, or an empty text.
+    /// The key of `Authorization: Bearer KEY`, `x-api-key` or `x-goog-api-key`, or an empty text.
     #[must_use]
     pub fn key(&self) -> &str {
-        self.head.header("authorization").and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default()
+        let bearer = self.head.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+        let named = || self.head.header("x-api-key").or_else(|| self.head.header("x-goog-api-key"));
+        bearer.or_else(named).unwrap_or_default()
     }
 
     /// Whether the body asks for a stream, judged by its text: the kit parses no JSON.

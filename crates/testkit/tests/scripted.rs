@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use standin_testkit::{Play, ScriptedUpstream, by_key, client, in_turn, now, sse};
+use standin_testkit::{Gate, Play, ScriptedUpstream, Tap, by_key, client, in_turn, now, sse};
 
 fn post(key: &str) -> Vec<u8> {
     let authorization = format!("Bearer {key}");
@@ -74,4 +74,39 @@ async fn a_caller_that_leaves_is_noticed_at_once() {
     drop(stream);
     let received = upstream.wait_until(|all| all[0].gone_at.is_some()).await;
     assert!(received[0].gone_at.unwrap() - left < Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn a_gate_holds_a_play_up_until_it_is_opened() {
+    let gate = Gate::new();
+    let play = Play::sse_head().chunk("one").wait_for(&gate).chunk("two").end();
+    let upstream = ScriptedUpstream::always(play).await;
+    let mut stream = client::stream(upstream.address(), &post("a")).await;
+    assert_eq!(stream.next().await.unwrap().1, "one");
+    let early = tokio::time::timeout(Duration::from_millis(50), stream.next()).await;
+    assert!(early.is_err(), "the gate is closed, but {early:?} came");
+    gate.open();
+    assert_eq!(stream.rest().await, "two");
+    assert!(stream.is_complete());
+}
+
+#[tokio::test]
+async fn a_tap_passes_everything_on_and_remembers_what_it_was() {
+    let broken = Play::sse_head().chunk("half").cut();
+    let upstream = ScriptedUpstream::start(in_turn([Play::json(201, "{}"), broken])).await;
+    let tap = Tap::before(upstream.address()).await;
+    let mut connection = client::Connection::open(tap.address()).await;
+    assert_eq!(connection.exchange(&post("a")).await.status(), 201);
+    assert!(!connection.exchange(&post("b")).await.is_complete);
+    let seen = tap.exchanges();
+    let told: Vec<_> = seen
+        .iter()
+        .map(|one| (one.head.header("authorization"), one.reply.as_ref().unwrap()))
+        .map(|(key, reply)| (key, reply.text(), reply.is_complete))
+        .collect();
+    assert_eq!(
+        told,
+        [(Some("Bearer a"), "{}".to_owned(), true), (Some("Bearer b"), "half".to_owned(), false)]
+    );
+    assert!(seen.iter().all(|one| one.body == r#"{"stream":true}"#));
 }
