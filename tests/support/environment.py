@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Makes the Python environment of the suite, once, and prints its interpreter.
+"""Makes one Python environment of the suite, once, and prints its interpreter.
 
-    environment.py FOLDER
+    environment.py FOLDER [base|clients]
 
-The packages are pinned, wheels only, and live below FOLDER (target/tools); another set of pins is another folder.
-Several tests may ask at once: the first makes it, the others wait. Exit status 1, with a reason, when it cannot be
-made; the caller decides what that means.
+`base` has what the servers need and the client that every run uses; `clients` has all other client libraries. The
+packages are pinned, wheels only, and live below FOLDER (target/tools); another set of pins is another folder. Several
+tests may ask at once: the first makes it, the others wait. Exit status 1, with a reason, when it cannot be made; the
+caller decides what that means.
 """
 
 import fcntl
@@ -21,10 +22,16 @@ PACKAGES = [
     "numpy==2.4.6",
     "openai==3.54.0",  # a client that people really use
 ]
+# The client libraries with all that they stand on, as `pip freeze` writes it.
+CLIENTS = pathlib.Path(__file__).with_name("python-clients.txt")
 
 
-def interpreter(folder):
-    pins = "\n".join([*PACKAGES, sys.version]).encode()
+def packages(name):
+    return PACKAGES if name == "base" else ["--no-deps", *CLIENTS.read_text().split()]
+
+
+def interpreter(folder, wanted):
+    pins = "\n".join([*wanted, sys.version]).encode()
     home = folder / f"python-{hashlib.sha256(pins).hexdigest()[:12]}"
     python, finished = home / "bin" / "python", home / "finished"
     folder.mkdir(parents=True, exist_ok=True)
@@ -33,14 +40,15 @@ def interpreter(folder):
         if not finished.exists():
             venv.create(home, clear=True, with_pip=True)
             install = [python, "-m", "pip", "install", "--quiet", "--only-binary", ":all:"]
-            subprocess.run([*install, *PACKAGES], check=True, stdout=sys.stderr)
+            subprocess.run([*install, *wanted], check=True, stdout=sys.stderr)
             finished.touch()
     return python
 
 
 def main():
+    folder, name = pathlib.Path(sys.argv[1]).resolve(), (sys.argv[2:] or ["base"])[0]
     try:
-        print(interpreter(pathlib.Path(sys.argv[1]).resolve()))
+        print(interpreter(folder, packages(name)))
     except (OSError, subprocess.CalledProcessError) as error:
         sys.exit(f"cannot make the Python environment: {error}")
 

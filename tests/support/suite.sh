@@ -12,7 +12,12 @@ export STANDIN_PROXY="$target/debug/proxy" STANDIN_TOOLS="$target/tools"
 
 # Servers and clients of other people are installed before the clock of any test runs. Where that fails, the tests that
 # need them say so.
-python3 tests/support/environment.py "$STANDIN_TOOLS" || true
+python3 tests/support/environment.py "$STANDIN_TOOLS" base || true
+python3 tests/support/environment.py "$STANDIN_TOOLS" clients || true &
+for packages in sdks agents; do
+    python3 tests/support/node_packages.py "$STANDIN_TOOLS" "$packages" || true &
+done
+wait
 
 if command -v cargo-nextest > /dev/null; then
     cargo nextest run --locked --workspace --no-fail-fast "$@"
