@@ -1,4 +1,4 @@
-//! Real clients in front of the gateway, real servers behind it.
+//! The openai package in front of the gateway, real llama.cpp servers behind it.
 
 use std::path::Path;
 

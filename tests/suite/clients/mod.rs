@@ -1,0 +1,7 @@
+//! Real clients in front of the gateway, real servers and scripted providers behind it.
+
+mod driver;
+mod llama;
+mod sdks;
+mod speech;
+mod stage;
