@@ -42,7 +42,7 @@ const ARROWS: [(&str, &[&str]); 19] = [
     ),
     ("demo", &["core", "policy", "conductor", "config", "server", "assembly"]),
     ("simulate", &["core", "policy", "store"]),
-    ("testkit", &["core", "wire"]),
+    ("testkit", &["core", "wire", "upstream"]),
     ("tests", &[]),
     ("bench", &[]),
 ];

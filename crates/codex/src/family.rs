@@ -41,3 +41,18 @@ pub static API: Family = Family {
     list: "/models",
     names: listed_ids,
 };
+
+/// Responses with a ChatGPT login. Its base URL has no version, it lists no models and counts no tokens.
+pub static CHATGPT: Family = Family {
+    routes: &[
+        responses(Operation::CompactResponse, "/responses/compact"),
+        responses(Operation::Responses, "/responses"),
+    ],
+    version: "",
+    key: (AUTHORIZATION, "Bearer "),
+    allowed: &SESSION,
+    defaults: &[],
+    body: named_in_body,
+    list: "/models",
+    names: listed_ids,
+};

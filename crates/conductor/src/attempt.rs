@@ -211,6 +211,8 @@ impl Judge<'_> {
         let (rule, scope) = match error.class {
             ErrorClass::Connect => ("transport/connect", Scope::Endpoint),
             ErrorClass::Timeout => ("transport/timeout", Scope::Candidate),
+            ErrorClass::AuthFailed => ("transport/login-refused", Scope::Credential),
+            ErrorClass::ServerError => ("transport/not-renewed", Scope::Candidate),
             _ => ("transport/malformed", Scope::Candidate),
         };
         let verdict = transport_verdict(error.class, scope, rule, &error.message);

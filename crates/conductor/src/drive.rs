@@ -53,12 +53,14 @@ pub(crate) struct Drive {
     recorder: Recorder,
     /// Upstream bodies of this request's failures: the best of them may become the answer.
     failed: Vec<Failed>,
+    /// Which secret the last attempt was sent with.
+    epoch: u64,
     is_head_out: Arc<AtomicBool>,
 }
 
 impl Drive {
     pub(crate) fn new(shared: Arc<Shared>, recorder: Recorder, is_head_out: Arc<AtomicBool>) -> Self {
-        Self { shared, recorder, failed: Vec::new(), is_head_out }
+        Self { shared, recorder, failed: Vec::new(), epoch: 0, is_head_out }
     }
 
     pub(crate) async fn go(mut self) -> Driven {
@@ -96,7 +98,7 @@ impl Drive {
     }
 
     /// One attempt; `None` if the caller's own deadline came first.
-    async fn attempt(&self, attempt: &Attempt) -> Option<Attempted> {
+    async fn attempt(&mut self, attempt: &Attempt) -> Option<Attempted> {
         let snapshot = &self.recorder.snapshot;
         let request: &Request = &self.recorder.request;
         let candidate = self.recorder.run.candidate(attempt);
@@ -114,7 +116,14 @@ impl Drive {
             bytes_max: params.hold_bytes_max as usize,
         };
         let executor = snapshot.executor(attempt.candidate());
+        let used = self.epoch;
+        self.epoch = executor.epoch();
         let whole = async {
+            if attempt.renews
+                && let Err(error) = executor.renew(used).await
+            {
+                return judge.follow(Err(error), limits).await;
+            }
             let sent = executor.send(&request.call, &candidate.model).await;
             judge.follow(sent, limits).await
         };

@@ -1,17 +1,18 @@
 //! The executor against scripted upstreams: what goes out for one attempt, and what comes back.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that fails is a test that fails")]
+#![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
-use std::{future::poll_fn, sync::Arc, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use standin_core::{Dialect, ErrorClass, Operation, Progress, Secret, UpstreamModel};
-use standin_openai_compat::CHAT;
-use standin_testkit::{Play, Received, ScriptedUpstream};
-use standin_upstream::{
-    CallerRequest, Executor, FrameStream, HttpTransport, Keyed, Limits, Reply, ReplyBody, SendError, Settings,
+use standin_openai_compat::{CHAT, RESPONSES};
+use standin_testkit::{
+    Play, Received, ScriptedUpstream,
+    executor::{self, frames, stream, whole},
 };
+use standin_upstream::{CallerRequest, Executor, Keyed, Reply, SendError, Settings};
 use standin_wire::Mark;
 
 const BODY: &str =
@@ -19,30 +20,13 @@ const BODY: &str =
 const STREAM: &str = r#"{"model":"coder","stream":true}"#;
 
 fn settings(base_url: &str) -> Settings {
-    Settings {
-        base_url: base_url.to_owned(),
-        proxy: None,
-        key: Secret::new("sk-ours"),
-        headers: vec![("X-Title".to_owned(), "standin".to_owned())],
-        transport: Arc::new(HttpTransport::new(None).unwrap()),
-        limits: Limits::default(),
-    }
+    let headers = vec![("X-Title".to_owned(), "standin".to_owned())];
+    Settings { headers, ..executor::settings(base_url, "sk-ours") }
 }
 
-fn call(body: &'static str) -> CallerRequest {
-    let at = body.find(r#""coder""#).unwrap();
-    CallerRequest {
-        dialect: Dialect::OpenaiChat,
-        operation: Operation::ChatCompletions,
-        path: None,
-        query: Some("api_base=http://decoy".to_owned()),
-        body: Bytes::from_static(body.as_bytes()),
-        model_span: Some(at..at + 7),
-        model: "coder".into(),
-        is_streaming: body == STREAM,
-        headers: HeaderMap::new(),
-        request_id: "req_1".into(),
-    }
+fn call(body: &str) -> CallerRequest {
+    let query = Some("api_base=http://decoy".to_owned());
+    CallerRequest { query, ..executor::call(Dialect::OpenaiChat, Operation::ChatCompletions, body) }
 }
 
 async fn send(upstream: &ScriptedUpstream, call: &CallerRequest) -> Result<Reply, SendError> {
@@ -55,28 +39,6 @@ async fn sent(call: &CallerRequest) -> Received {
     let upstream = ScriptedUpstream::always(Play::json(200, "{}")).await;
     send(&upstream, call).await.unwrap();
     upstream.received().remove(0)
-}
-
-fn whole(reply: Reply) -> (u16, Bytes) {
-    match reply.body {
-        ReplyBody::Whole(body) => (reply.status.as_u16(), body),
-        ReplyBody::Stream(_) => panic!("a whole reply was due"),
-    }
-}
-
-fn stream(reply: Reply) -> Box<dyn FrameStream> {
-    match reply.body {
-        ReplyBody::Stream(stream) => stream,
-        ReplyBody::Whole(body) => panic!("a stream was due, not {body:?}"),
-    }
-}
-
-async fn frames(stream: &mut dyn FrameStream) -> Vec<Result<(Mark, String), SendError>> {
-    let mut all = Vec::new();
-    while let Some(frame) = poll_fn(|cx| stream.poll_frame(cx)).await {
-        all.push(frame.map(|frame| (frame.mark, String::from_utf8(frame.bytes.to_vec()).unwrap())));
-    }
-    all
 }
 
 #[tokio::test]
@@ -304,6 +266,38 @@ async fn what_this_wire_does_not_speak_is_neither_served_nor_sent() {
         assert_eq!(executor.send(&call, &"m".into()).await.unwrap_err().progress, Progress::NotSent);
     }
     assert!(upstream.received().is_empty());
+}
+
+#[tokio::test]
+async fn the_other_wire_speaks_responses_and_nothing_else() {
+    let upstream = ScriptedUpstream::always(Play::json(200, "{}")).await;
+    let executor = Keyed::new(&RESPONSES, settings(&upstream.base_url())).unwrap();
+    for (operation, path) in [
+        (Operation::Responses, "/v1/responses"),
+        (Operation::CompactResponse, "/v1/responses/compact"),
+        (Operation::CountTokens, "/v1/responses/input_tokens"),
+    ] {
+        let call = executor::call(Dialect::OpenaiResponses, operation, BODY);
+        executor.send(&call, &"m".into()).await.unwrap();
+        assert_eq!(upstream.received().last().unwrap().target(), path);
+    }
+    assert!(!executor.serves(Dialect::OpenaiChat, Operation::ChatCompletions));
+}
+
+#[tokio::test]
+async fn what_is_passed_through_goes_to_the_callers_path_in_the_callers_form() {
+    let upstream = ScriptedUpstream::always(Play::reply(200, &[("content-type", "audio/mpeg")], "mp3")).await;
+    let executor = Keyed::new(&CHAT, settings(&upstream.base_url())).unwrap();
+    let mut call = call("--x--");
+    (call.operation, call.path) = (Operation::Passthrough, Some("/v1/audio/transcriptions".to_owned()));
+    call.headers = executor::headers(&[("content-type", "multipart/form-data; boundary=x")]);
+    let (status, body) = whole(executor.send(&call, &"m".into()).await.unwrap());
+    assert_eq!((status, &body[..]), (200, &b"mp3"[..]));
+    let seen = upstream.received().remove(0);
+    assert_eq!(seen.target(), "/v1/audio/transcriptions");
+    assert_eq!(seen.head.header("content-type"), Some("multipart/form-data; boundary=x"));
+    call.path = Some("/v1/images/../secrets".to_owned());
+    assert_eq!(executor.send(&call, &"m".into()).await.unwrap_err().progress, Progress::NotSent);
 }
 
 #[test]

@@ -14,6 +14,7 @@
 pub mod client;
 mod clock;
 mod connection;
+pub mod executor;
 mod gate;
 mod http;
 mod play;

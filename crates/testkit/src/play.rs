@@ -146,6 +146,13 @@ impl Play {
         self.then(Act::Await(gate.clone()))
     }
 
+    /// The same, after a pause.
+    #[must_use]
+    pub fn delayed(mut self, time: Duration) -> Self {
+        self.acts.insert(0, Act::Pause(time));
+        self
+    }
+
     /// Ends a chunked body well.
     #[must_use]
     pub fn end(self) -> Self {

@@ -76,6 +76,24 @@ pub trait Executor: Send + Sync + 'static {
         request: &'a CallerRequest,
         model: &'a UpstreamModel,
     ) -> BoxFuture<'a, Result<Reply, SendError>>;
+
+    /// Which secret the next attempt would be sent with: another number after every renewal. A key has only one.
+    fn epoch(&self) -> u64 {
+        0
+    }
+
+    /// Gets a new secret in place of the one of `epoch`, if nobody has done so since.
+    ///
+    /// However many callers wait for it, one exchange is made; it goes on if all of them leave.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorClass::AuthFailed`](standin_core::ErrorClass::AuthFailed) when the upstream refuses for good, anything
+    /// else when it could not be asked.
+    fn renew(&self, epoch: u64) -> BoxFuture<'_, Result<(), SendError>> {
+        let _ = epoch;
+        Box::pin(std::future::ready(Ok(())))
+    }
 }
 
 /// What an upstream answered, any status.

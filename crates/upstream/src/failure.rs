@@ -9,7 +9,8 @@ use standin_core::{ErrorClass, Progress};
 /// Why there is no reply, or no more of it, and how far the attempt had come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SendError {
-    /// [`ErrorClass::Connect`], [`ErrorClass::Timeout`] or [`ErrorClass::Malformed`].
+    /// [`ErrorClass::Connect`], [`ErrorClass::Timeout`] or [`ErrorClass::Malformed`]; for a credential that has to be
+    /// renewed and cannot be, [`ErrorClass::AuthFailed`] or [`ErrorClass::ServerError`].
     pub class: ErrorClass,
     /// [`Progress::NotSent`] only where it is certain that not one byte of the request left this machine.
     pub progress: Progress,

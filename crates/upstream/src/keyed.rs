@@ -7,12 +7,12 @@ use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header::CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, header::CONTENT_TYPE};
 use standin_core::{Dialect, ErrorClass, Operation, Progress, Secret, UpstreamModel};
 
 use crate::{
     CallerRequest, Endpoint, EndpointError, Executor, Family, HeaderError, Limits, Reply, SendError,
-    Template, Transport, Wanted, collect, read_reply,
+    Template, Transport, TransportBody, Wanted, collect, read_reply,
     targets::{Targets, base},
 };
 
@@ -78,20 +78,11 @@ impl Keyed {
     /// # Errors
     /// When it cannot be reached, refuses, or answers with anything but a list.
     pub async fn models(&self) -> Result<Vec<String>, SendError> {
-        self.models_with(&[]).await
-    }
-
-    /// The same, with more headers.
-    ///
-    /// # Errors
-    /// As [`Keyed::models`].
-    pub async fn models_with(&self, more: &[(HeaderName, HeaderValue)]) -> Result<Vec<String>, SendError> {
         let path = format!("{}{}", base(self.family, &self.endpoint), self.family.list);
         let target = Endpoint::target(&path).map_err(|error| SendError::malformed(error.to_string()))?;
         let mut request = self.template.request(target, Wanted::Whole, &HeaderMap::new(), &[], Bytes::new());
         *request.method_mut() = Method::GET;
         request.headers_mut().remove(CONTENT_TYPE);
-        request.headers_mut().extend(more.iter().cloned());
         let reply = self.transport.request(&self.endpoint, request, &self.limits).await?;
         if !reply.status().is_success() {
             let status = reply.status();
@@ -104,31 +95,38 @@ impl Keyed {
         Ok(names)
     }
 
-    /// One attempt with a body of the caller's own choice and some more headers: for families that need more than a
-    /// key and a name.
+    /// One exchange with this body and these headers beside the usual ones, up to the head of the reply: for families
+    /// that need more than a key and a name.
     ///
     /// # Errors
-    /// As [`Executor::send`].
-    pub async fn send_with(
+    /// When no reply comes.
+    pub async fn exchange(
         &self,
         request: &CallerRequest,
         model: &UpstreamModel,
         body: Bytes,
+        wanted: Wanted,
         more: &[(HeaderName, HeaderValue)],
-    ) -> Result<Reply, SendError> {
+    ) -> Result<Response<TransportBody>, SendError> {
         let Some(target) = self.targets.find(request, model) else { return Err(not_served(request)) };
-        let wanted = if request.is_streaming { Wanted::Stream } else { Wanted::Whole };
         let mut sent = self.template.request(target, wanted, &request.headers, self.family.allowed, body);
+        let headers = sent.headers_mut();
         if request.operation == Operation::Passthrough
             && let Some(kind) = request.headers.get(CONTENT_TYPE)
         {
             // Forms have their boundary in it.
-            sent.headers_mut().insert(CONTENT_TYPE, kind.clone());
+            headers.insert(CONTENT_TYPE, kind.clone());
         }
         for (name, value) in more {
-            sent.headers_mut().insert(name, value.clone());
+            headers.insert(name, value.clone());
         }
-        read_reply(request, self.transport.request(&self.endpoint, sent, &self.limits).await?).await
+        self.transport.request(&self.endpoint, sent, &self.limits).await
+    }
+
+    async fn attempt(&self, request: &CallerRequest, model: &UpstreamModel) -> Result<Reply, SendError> {
+        let wanted = if request.is_streaming { Wanted::Stream } else { Wanted::Whole };
+        let body = (self.family.body)(request, model);
+        read_reply(request, self.exchange(request, model, body, wanted, &[]).await?).await
     }
 }
 
@@ -142,8 +140,7 @@ impl Executor for Keyed {
         request: &'a CallerRequest,
         model: &'a UpstreamModel,
     ) -> BoxFuture<'a, Result<Reply, SendError>> {
-        let body = (self.family.body)(request, model);
-        Box::pin(self.send_with(request, model, body, &[]))
+        Box::pin(self.attempt(request, model))
     }
 }
 
