@@ -39,7 +39,8 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Route { model, config, json } => {
             log_to_stderr("error");
             let config = standin_assembly::load(Some(&config))?;
-            let (site, _transport) = runtime(1)?.block_on(standin_assembly::site(&config))?;
+            let ground = standin_assembly::Ground::new()?;
+            let site = runtime(1)?.block_on(standin_assembly::site(&config, &ground))?;
             let preview = site.conductor().preview(&model, Operation::ChatCompletions);
             let preview = preview.with_context(|| format!("`{model}` is no name of this configuration"))?;
             say(&if json { serde_json::to_string_pretty(&preview)? } else { preview.to_string() });

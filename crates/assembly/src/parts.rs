@@ -10,9 +10,12 @@ use standin_core::{CredentialId, UpstreamId};
 use standin_policy::{
     Credential, Declarations, Model, Params, Route, Routing, Strategy, Target, UnknownFate,
 };
-use standin_upstream::{Executor, Transport};
+use standin_upstream::Executor;
 
-use crate::executors::{Speaker, provider};
+use crate::{
+    executors::{Speaker, provider},
+    ground::Ground,
+};
 
 type Executors = HashMap<CredentialId, Arc<dyn Executor>>;
 
@@ -20,12 +23,12 @@ type Executors = HashMap<CredentialId, Arc<dyn Executor>>;
 ///
 /// # Errors
 /// When a part cannot be built from what the configuration says.
-pub async fn assemble(config: &Config, transport: &Arc<dyn Transport>) -> anyhow::Result<Assembly> {
+pub async fn assemble(config: &Config, ground: &Ground) -> anyhow::Result<Assembly> {
     let mut declared = Declarations::default();
     let mut executors: Executors = HashMap::new();
     let mut upstreams = HashMap::new();
     for upstream in &config.upstreams {
-        let first = credentials(upstream, transport, &mut declared, &mut executors)?;
+        let first = credentials(upstream, ground, &mut declared, &mut executors)?;
         models(upstream, &first, &mut declared).await;
         let uri: http::Uri = upstream.base_url.parse().context("parse base_url")?;
         let id = UpstreamId::from(upstream.name.as_str());
@@ -54,14 +57,14 @@ pub async fn assemble(config: &Config, transport: &Arc<dyn Transport>) -> anyhow
 /// Declares an upstream's credentials; answers with the executor of the first.
 fn credentials(
     upstream: &standin_config::Upstream,
-    transport: &Arc<dyn Transport>,
+    ground: &Ground,
     declared: &mut Declarations,
     executors: &mut Executors,
 ) -> anyhow::Result<Speaker> {
     let names = upstream.models.iter().map(|model| model.name.as_str());
     let mut first = None;
     for credential in &upstream.credentials {
-        let speaker = Speaker::new(upstream, credential, transport)?;
+        let speaker = Speaker::new(upstream, credential, ground)?;
         let offers =
             |globs: &Vec<String>| names.clone().filter(|name| is_any(globs, name)).map(Into::into).collect();
         declared.credentials.push(Credential {
@@ -71,6 +74,7 @@ fn credentials(
             in_flight_max: credential.in_flight_max,
             models: credential.models.as_ref().map(offers),
             suspend: credential.suspend,
+            is_renewable: speaker.is_renewable(),
             ..Credential::new(&credential.id, &upstream.name)
         });
         executors.insert(credential.id.as_str().into(), speaker.executor());

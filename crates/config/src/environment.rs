@@ -4,7 +4,6 @@ use standin_core::Secret;
 
 use crate::{
     config::{Config, Credential, Kind, Policy, TOKEN_URL, Timeouts, Trust, Upstream, Wire},
-    edge::Limits,
     problem::ConfigError,
     secrets::{Sources, is_sample},
 };
@@ -74,8 +73,6 @@ impl Config {
         }
         Ok(Self {
             listen: ([127, 0, 0, 1], 8317).into(),
-            tls: None,
-            limits: Limits::default(),
             admin: None,
             clients: Vec::new(),
             upstreams,
@@ -83,7 +80,6 @@ impl Config {
             policy: Policy::default(),
             rules: Vec::new(),
             warnings: Vec::new(),
-            files: Vec::new(),
         })
     }
 }

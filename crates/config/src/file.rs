@@ -5,10 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::{
-    config::{Kind, Strategy, Trust, UnknownFate, Wire},
-    edge::{LimitsTable, TlsTable},
-};
+use crate::config::{Kind, Strategy, Trust, UnknownFate, Wire};
 
 /// A text with its place in the file.
 pub(crate) type Text = Spanned<String>;
@@ -17,9 +14,6 @@ pub(crate) type Text = Spanned<String>;
 #[serde(deny_unknown_fields)]
 pub(crate) struct File {
     pub(crate) listen: Option<Text>,
-    pub(crate) tls: Option<TlsTable>,
-    #[serde(default)]
-    pub(crate) limits: LimitsTable,
     pub(crate) admin: Option<Admin>,
     #[serde(default)]
     pub(crate) client: Vec<Client>,

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
-use std::path::Path;
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use standin_config::{Config, ConfigError, Kind};
 
@@ -170,4 +170,82 @@ fn no_secret_is_ever_printed() {
     let config = parse(GOOD).unwrap();
     let printed = format!("{config:?}");
     assert!(!printed.contains("k-one-1") && !printed.contains("a-key-that-is"), "{printed}");
+}
+
+/// A codex upstream with one login, in a folder that holds its file.
+struct LoginFile {
+    folder: tempfile::TempDir,
+}
+
+impl LoginFile {
+    fn new(content: &str, mode: u32) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("codex-1.json");
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        Self { folder }
+    }
+
+    fn parse(&self, credential: &str, more: &str) -> Result<Config, ConfigError> {
+        let text = format!(
+            "[[client]]\nname = \"a\"\nkey = \"env:STANDIN_KEY\"\n\n[[upstream]]\nname = \"chatgpt\"\nkind = \"codex\"\n{more}\n\
+             [[upstream.credential]]\nid = \"one\"\n{credential}\n[[upstream.model]]\nname = \"gpt\"\n"
+        );
+        Config::parse(&text, &self.folder.path().join("proxy.toml"), &environment)
+    }
+}
+
+const LOGIN: &str = r#"{"tokens":{"access_token":"hunter2","refresh_token":"hunter3"}}"#;
+
+#[test]
+fn a_login_is_found_beside_the_file_and_opens_another_address_than_a_key() {
+    let file = LoginFile::new(LOGIN, 0o600);
+    let config = file.parse("login = \"codex-1.json\"", "").unwrap();
+    let upstream = &config.upstreams[0];
+    assert_eq!(upstream.credentials[0].login.as_deref(), Some(&*file.folder.path().join("codex-1.json")));
+    assert_eq!(upstream.base_url, "https://chatgpt.com/backend-api/codex");
+    assert_eq!(config.warnings, Vec::<String>::new());
+    let keyed = file.parse("key = \"sk-real-1\"", "").unwrap();
+    assert_eq!(keyed.upstreams[0].base_url, "https://api.openai.com/v1");
+}
+
+#[test]
+fn k10_a_login_that_others_can_read_is_warned_about() {
+    let warnings = LoginFile::new(LOGIN, 0o644).parse("login = \"codex-1.json\"", "").unwrap().warnings;
+    assert!(warnings[0].contains("mode 644") && warnings[0].contains("chmod 600"), "{warnings:?}");
+}
+
+#[test]
+fn what_is_wrong_with_a_login_is_said_with_its_place_and_without_its_tokens() {
+    let good = "login = \"codex-1.json\"";
+    let cases = [
+        (LOGIN, "login = \"nowhere.json\"", "", "proxy.toml:11:9: upstream.credential.login: cannot read"),
+        ("hunter2", good, "", "is no login: a login file has the shape of the Codex CLI's auth.json"),
+        (r#"{"OPENAI_API_KEY":"hunter2"}"#, good, "", "holds no tokens"),
+        (LOGIN, "login = \"codex-1.json\"\nkey = \"k-1\"", "", "a key or a login, not both"),
+        (
+            LOGIN,
+            "login = \"codex-1.json\"\n[[upstream.credential]]\nid = \"two\"\nlogin = \"./codex-1.json\"",
+            "",
+            "is another credential's login already",
+        ),
+        (
+            LOGIN,
+            "login = \"codex-1.json\"\n[[upstream.credential]]\nid = \"two\"\nkey = \"k-1\"",
+            "",
+            "keys and logins are for two addresses",
+        ),
+        (LOGIN, good, "wire = \"chat\"", "upstream.wire: only kind = \"openai-compat\" chooses a wire"),
+        (LOGIN, good, "token_url = \"ftp://x\"", "upstream.token_url: a base URL begins with http"),
+    ];
+    for (content, credential, more, expected) in cases {
+        let said = LoginFile::new(content, 0o600).parse(credential, more).unwrap_err().to_string();
+        assert!(said.contains(expected), "{credential}\n  said:     {said}\n  expected: {expected}");
+        assert!(!said.contains("hunter"), "{said}");
+    }
+    let file = LoginFile::new(LOGIN, 0o600);
+    let text = "[[upstream]]\nname = \"a\"\nkind = \"openai-compat\"\n[[upstream.credential]]\nid = \"one\"\nlogin = \"codex-1.json\"\n";
+    let said = Config::parse(text, &file.folder.path().join("p.toml"), &environment).unwrap_err().to_string();
+    assert!(said.contains("an openai-compat upstream needs its address"), "{said}");
+    assert!(said.contains("only kind = \"codex\" has logins"), "{said}");
 }

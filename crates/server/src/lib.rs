@@ -15,13 +15,10 @@ mod inflate;
 mod keys;
 mod limits;
 mod listing;
-mod multiplex;
 mod parting;
 mod refusal;
 mod routes;
 mod site;
-mod streams;
-mod tls;
 mod wishes;
 
 pub use accept::{Drained, serve};
@@ -30,4 +27,3 @@ pub use keys::{Client, Keyring};
 pub use limits::Limits;
 pub use routes::{Action, Route, route};
 pub use site::Site;
-pub use tls::{Tls, TlsError};
