@@ -47,8 +47,14 @@ pub(crate) fn tables(packs: &[schema::Pack]) -> Result<String, String> {
     for (at, pack) in packs.iter().enumerate() {
         let _ = writeln!(
             families,
-            "    Family {{ name: {:?}, is_generic: {}, names: &{:?}, hosts: &{:?}, kin: &{:?}, fabricates_codes: {} }},",
-            pack.family, pack.generic, pack.names, pack.hosts, pack.kin, pack.fabricates_codes
+            "    Family {{ name: {:?}, is_generic: {}, names: &{:?}, hosts: &{:?}, kin: &{:?}, fabricates_codes: {}, reads_answers: {} }},",
+            pack.family,
+            pack.generic,
+            pack.names,
+            pack.hosts,
+            pack.kin,
+            pack.fabricates_codes,
+            pack.reads_answers
         );
         for rule in &pack.rules {
             let line = rule_line(at, pack, rule, &mut atoms)
@@ -88,8 +94,11 @@ fn rule_line(
     let order = match (rule.order.as_deref(), pack.generic) {
         (Some("guard"), _) => "Order::Guard",
         (Some("status"), _) => "Order::Status",
-        (Some(other), _) => return Err(format!("order {other} is neither guard nor status")),
-        (None, true) if !rule.code.is_empty() && rule.text.is_empty() => "Order::GenericStructure",
+        (Some("wording"), _) => "Order::GenericWording",
+        (Some(other), _) => return Err(format!("order {other} is neither guard, wording nor status")),
+        (None, true) if rule.text.is_empty() && !(rule.code.is_empty() && rule.words.is_empty()) => {
+            "Order::GenericStructure"
+        }
         (None, true) => "Order::GenericWording",
         (None, false) if rule.text.is_empty() && rule.words.is_empty() => "Order::Structure",
         (None, false) => "Order::Wording",

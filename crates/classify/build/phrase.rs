@@ -11,10 +11,10 @@ pub(crate) fn unfold(phrase: &str) -> Result<Vec<Vec<String>>, String> {
     if phrase.chars().any(|c| c.is_uppercase() || matches!(c, '"' | '`' | '\u{2019}' | '\n')) {
         return Err(format!("phrase `{phrase}` is not in normal form"));
     }
-    phrase.split(" .. ").map(|segment| spellings(segment, phrase)).collect()
+    phrase.split(" .. ").enumerate().map(|(at, segment)| spellings(segment, at == 0, phrase)).collect()
 }
 
-fn spellings(segment: &str, phrase: &str) -> Result<Vec<String>, String> {
+fn spellings(segment: &str, is_first: bool, phrase: &str) -> Result<Vec<String>, String> {
     let mut all = vec![String::new()];
     let mut rest = segment;
     while let Some(open) = rest.find('[') {
@@ -37,7 +37,12 @@ fn spellings(segment: &str, phrase: &str) -> Result<Vec<String>, String> {
     if all.len() > SPELLINGS_MAX {
         return Err(format!("phrase `{phrase}` has {} spellings", all.len()));
     }
-    match all.iter().find(|text| text.trim().trim_matches(['<', '>']).len() < 2) {
+    // A masked id says something only behind other words.
+    let is_short = |text: &&String| {
+        let text = text.trim().trim_matches(['<', '>']);
+        text.len() < 2 && (is_first || text != "@")
+    };
+    match all.iter().find(is_short) {
         Some(short) => Err(format!("phrase `{phrase}`: `{short}` is too short to mean anything")),
         None => Ok(all),
     }

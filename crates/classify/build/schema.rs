@@ -31,6 +31,9 @@ pub(crate) struct Pack {
     /// Whether it makes codes up from statuses, so that only its own rules may believe them.
     #[serde(default)]
     pub(crate) fabricates_codes: bool,
+    /// Whether it tells errors as an assistant's words, so that those are read too.
+    #[serde(default)]
+    pub(crate) reads_answers: bool,
     /// The rules, most specific first.
     #[serde(default, rename = "rule")]
     pub(crate) rules: Vec<Rule>,
@@ -50,7 +53,8 @@ pub(crate) struct Rule {
     pub(crate) certainty: Option<String>,
     /// `own`: only at this family's upstreams. `any`: also when relayed by others.
     pub(crate) reach: Option<String>,
-    /// `guard` and `status` move a generic rule to the front or the back.
+    /// `guard` and `status` move a generic rule to the front or the back; `wording` keeps codes that only hint behind
+    /// the words.
     pub(crate) order: Option<String>,
     /// Statuses: `404`, `5xx`, `520-526`.
     #[serde(default)]
@@ -141,9 +145,24 @@ pub(crate) fn read(folder: &Path) -> Result<Vec<Pack>, String> {
         let text = fs::read_to_string(&file).map_err(|error| format!("read {}: {error}", file.display()))?;
         let pack: Pack = toml::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))?;
         check(&pack).map_err(|fault| format!("{}: {fault}", file.display()))?;
-        packs.push(pack);
+        match packs.iter_mut().find(|other: &&mut Pack| other.family == pack.family) {
+            None => packs.push(pack),
+            Some(first) => join(first, pack).map_err(|fault| format!("{}: {fault}", file.display()))?,
+        }
     }
     Ok(packs)
+}
+
+/// Appends the rules of another file of the same family. Only generic rules fill more than one file.
+fn join(first: &mut Pack, next: Pack) -> Result<(), String> {
+    if !first.generic || !next.generic {
+        return Err(format!("family {} has a file already", next.family));
+    }
+    if let Some(rule) = next.rules.iter().find(|rule| first.rules.iter().any(|other| other.id == rule.id)) {
+        return Err(format!("rule {}: the id is used twice", rule.id));
+    }
+    first.rules.extend(next.rules);
+    Ok(())
 }
 
 fn check(pack: &Pack) -> Result<(), String> {

@@ -89,7 +89,7 @@ impl Reading {
             self.envelope.read(&page, false);
             self.page = page;
         } else {
-            let reads_answers = self.family.is_some_and(|at| FAMILIES[at].name == "antigravity2api");
+            let reads_answers = self.family.is_some_and(|at| FAMILIES[at].reads_answers);
             self.envelope.read(&body, reads_answers);
         }
         // A firewall says so in a page or in plain words, never in JSON.

@@ -53,6 +53,7 @@ pub(crate) struct Family {
     pub(crate) hosts: &'static [&'static str],
     pub(crate) kin: &'static [&'static str],
     pub(crate) fabricates_codes: bool,
+    pub(crate) reads_answers: bool,
 }
 
 /// One rule; see `build/schema.rs` for what each matcher means.
