@@ -43,6 +43,7 @@ impl FrameStream for SseFrames {
                 }
                 Some(Err(error)) => {
                     self.body = None;
+                    self.reader.lost();
                     return Poll::Ready(Some(Err(error)));
                 }
                 None => {

@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// Looks for the end of an element, and never twice at the same byte.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct ArrayCutter {
     /// How far it was looked through.
     seen: usize,

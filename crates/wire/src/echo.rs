@@ -6,7 +6,7 @@ use crate::depth::string_end;
 const WORDS: &[u8] = b"\"content\":\"";
 
 /// The last content event, without its words, as it came and as it went.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Echo {
     came: Frame,
     went: Frame,
@@ -14,7 +14,7 @@ pub(crate) struct Echo {
 }
 
 /// What stands around the words.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Frame {
     before: Vec<u8>,
     after: Vec<u8>,

@@ -26,7 +26,7 @@ pub(crate) struct Cut {
 /// Looks for the end of an event, line by line and never twice at the same line.
 ///
 /// Line ends may be LF, CRLF or CR, also mixed.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Cutter {
     /// Where the current line begins.
     line: usize,

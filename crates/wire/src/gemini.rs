@@ -107,7 +107,7 @@ fn is_silent_answer(finish: &str) -> bool {
 }
 
 /// The usage of the last chunk that had one, unread: nearly every chunk repeats it, and only the last one counts.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct LastUsage(Vec<u8>);
 
 impl LastUsage {

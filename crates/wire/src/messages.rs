@@ -53,7 +53,7 @@ struct Message<'a> {
 }
 
 /// The pieces of usage that have come by now.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Pieces(MessagesUsage);
 
 /// Takes note of one event.

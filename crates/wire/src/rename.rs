@@ -25,7 +25,7 @@ pub(crate) fn model_span(dialect: Dialect, json: &[u8]) -> Option<Range<usize>> 
 }
 
 /// Replaces the model's name in the JSON of an event.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Rename {
     dialect: Dialect,
     shown: String,

@@ -60,7 +60,7 @@ impl Response<'_> {
 }
 
 /// What an ending in the upstream's place has to go on from.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Numbering {
     pub(crate) next_sequence: u64,
     pub(crate) response_id: Option<String>,

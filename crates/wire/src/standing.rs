@@ -6,7 +6,7 @@ use crate::{frame::Mark, usage::Usage};
 const CHOICES_MAX: usize = 128;
 
 /// What is known of an answer by now.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Standing {
     /// Something was said.
     pub(crate) has_content: bool,

@@ -30,7 +30,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const DONE: &[u8] = b"[DONE]";
 
 /// Reads one stream.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct StreamReader {
     speech: Speech,
     /// How the caller is to get it.
@@ -48,7 +48,7 @@ pub struct StreamReader {
 }
 
 /// What only one dialect has to remember.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Speech {
     Chat(Echo),
     Responses(Numbering),
@@ -57,7 +57,7 @@ enum Speech {
 }
 
 /// How the upstream sends it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Framing {
     /// Its first byte has not come yet.
     Unknown,
@@ -128,6 +128,12 @@ impl StreamReader {
         if let Some(cut) = Cutter::default().next(&rest) {
             self.event(rest.split_to(cut.end).freeze(), cut.data, out);
         }
+    }
+
+    /// The connection broke instead of ending: where a stream has no last event of its own, a finish reason proves
+    /// nothing then, because it may stand in every chunk.
+    pub fn lost(&mut self) {
+        self.standing.is_complete &= !matches!(self.speech, Speech::Gemini(_));
     }
 
     /// Whether the event that completes the answer was seen: in Chat and Gemini a finish reason for every choice that
