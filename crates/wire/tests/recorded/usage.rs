@@ -26,8 +26,8 @@ fn said(case: &Recording) -> Vec<Value> {
             &value["usageMetadata"],
             &value["response"]["usageMetadata"],
         ];
-        let choices = value["choices"].as_array().into_iter().flatten().map(|choice| &choice["usage"]);
-        found.extend(places.into_iter().find(|place| place.is_object()).or(choices.last()).cloned());
+        let mut choices = value["choices"].as_array().into_iter().flatten().map(|choice| &choice["usage"]);
+        found.extend(places.into_iter().find(|place| place.is_object()).or(choices.next_back()).cloned());
     }
     found.retain(Value::is_object);
     found
