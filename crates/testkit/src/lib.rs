@@ -16,6 +16,7 @@ mod clock;
 mod connection;
 pub mod executor;
 mod gate;
+pub mod grammar;
 mod http;
 mod play;
 mod received;
