@@ -12,7 +12,8 @@ use std::{
 };
 
 use serde_json::Value;
-use standin_testkit::client;
+use standin_core::Dialect;
+use standin_testkit::{client, grammar};
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
@@ -208,12 +209,32 @@ impl Gateway {
 
     /// Sends a body to a route and reads the whole reply.
     pub(crate) async fn post(&self, path: &str, body: &[u8]) -> client::Reply {
-        client::exchange(self.address, &post(path, body)).await
+        let reply = client::exchange(self.address, &post(path, body)).await;
+        assert_well_formed(path, &reply);
+        reply
     }
 
     /// Sends a body to a route and returns when the head of the reply is here.
     pub(crate) async fn open(&self, path: &str, body: &[u8]) -> client::Streaming {
         client::stream(self.address, &post(path, body)).await
+    }
+}
+
+/// Every stream that leaves a gateway obeys the grammar of its dialect, whatever the test is about.
+fn assert_well_formed(path: &str, reply: &client::Reply) {
+    let kind = reply.head.header("content-type").unwrap_or_default();
+    let is_array = path.contains(":streamGenerateContent") && reply.status() == 200;
+    if !reply.is_complete || !(kind.starts_with("text/event-stream") || is_array) {
+        return;
+    }
+    let dialect = match path {
+        _ if path.starts_with("/v1/messages") => Dialect::AnthropicMessages,
+        _ if path.starts_with("/v1/responses") => Dialect::OpenaiResponses,
+        _ if path.contains(":streamGenerateContent") => Dialect::Gemini,
+        _ => Dialect::OpenaiChat,
+    };
+    if let Err(fault) = grammar::check(dialect, &reply.body) {
+        panic!("{path}: {fault}\nin the stream: {}", reply.text());
     }
 }
 

@@ -7,14 +7,18 @@ use std::{
     time::Duration,
 };
 
-use standin_testkit::{Play, ScriptedUpstream, sse};
+use standin_core::Dialect;
+use standin_testkit::{
+    Play, ScriptedUpstream,
+    grammar::{self, Ending},
+    sse,
+};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
 use crate::{
     faults::{MODEL, content, finish, role, whole_answer},
     gateway::{Gateway, Upstream, binary, chat, configuration},
-    grammar::{self, Ending},
 };
 
 const ROUTE: &str = "/v1/chat/completions";
@@ -67,7 +71,7 @@ async fn told_to_stop_it_finishes_what_it_began_and_begins_nothing_more() {
     gateway.signal("TERM");
     gateway.says("told to stop").await;
     let rest = stream.rest().await;
-    let words = grammar::check(&[first, rest].concat(), Ending::Complete);
+    let words = grammar::words(Dialect::OpenaiChat, &[first, rest].concat(), Ending::Complete);
     assert_eq!((words.as_str(), stream.is_complete()), ("Half and half.", true));
     assert!(gateway.ended().await.success(), "a drained gateway ends well");
     assert!(TcpStream::connect(gateway.address()).await.is_err(), "nobody listens any more");

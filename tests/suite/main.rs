@@ -15,7 +15,6 @@ mod clients;
 mod door;
 mod faults;
 mod gateway;
-mod grammar;
 mod lifecycle;
 mod privacy;
 mod python;

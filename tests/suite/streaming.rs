@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
-use standin_testkit::{Play, Received, ScriptedUpstream, client::Streaming, now, sse};
+use standin_core::Dialect;
+use standin_testkit::{
+    Play, Received, ScriptedUpstream,
+    client::Streaming,
+    grammar::{self, Ending},
+    now, sse,
+};
 
 use crate::{
     faults::{MODEL, content, finish, role, streamed_answer},
     gateway::{Gateway, Upstream, chat},
-    grammar::{self, Ending},
 };
 
 const ROUTE: &str = "/v1/chat/completions";
@@ -41,7 +46,7 @@ async fn a_whole_stream_comes_through_with_the_name_the_caller_used_and_one_end(
     assert!(head("content-type").starts_with("text/event-stream"), "{:?}", reply.head);
     assert_eq!((head("cache-control").as_str(), head("x-accel-buffering").as_str()), ("no-cache", "no"));
     assert!(!head("x-request-id").is_empty());
-    assert_eq!(grammar::check(&reply.body, Ending::Complete), "Here are the words.");
+    assert_eq!(grammar::words(Dialect::OpenaiChat, &reply.body, Ending::Complete), "Here are the words.");
     let data = sse::data(&reply.body);
     let chunks = &data[..data.len() - 1];
     assert!(chunks.iter().all(|chunk| chunk.contains(r#""model":"words""#)), "{chunks:#?}");
@@ -62,7 +67,7 @@ async fn a_stream_cut_after_content_ends_with_one_error_frame_and_no_done() {
         let (gateway, upstream) = stage(move |_| play.clone()).await;
         let reply = gateway.post(ROUTE, &chat("words", true)).await;
         assert_eq!(reply.status(), 200, "{ending}");
-        assert_eq!(grammar::check(&reply.body, Ending::Failed), "Half", "{ending}");
+        assert_eq!(grammar::words(Dialect::OpenaiChat, &reply.body, Ending::Failed), "Half", "{ending}");
         let data = sse::data(&reply.body);
         let errors = data.iter().filter(|data| data.contains(r#""error":"#)).count();
         assert_eq!(errors, 1, "{ending}: {data:#?}");
@@ -101,7 +106,7 @@ async fn events_reach_the_caller_whole_however_the_upstream_cut_them() {
         let play = Play::sse_head().chunks_of(size, &whole).end();
         let (gateway, _upstream) = stage(move |_| play.clone()).await;
         let reply = gateway.post(ROUTE, &chat("words", true)).await;
-        let words = grammar::check(&reply.body, Ending::Complete);
+        let words = grammar::words(Dialect::OpenaiChat, &reply.body, Ending::Complete);
         assert_eq!(words, "für alle 🌍 Grüße", "cut every {size} bytes");
     }
 }

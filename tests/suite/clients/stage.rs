@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
-use standin_testkit::{Exchange, Gate, Play, Received, ScriptedUpstream, Tap};
-
-use super::speech::{Asked, Dialect, Said, Trouble};
-use crate::{
-    gateway::Gateway,
+use standin_testkit::{
+    Exchange, Gate, Play, Received, ScriptedUpstream, Tap,
     grammar::{self, Ending},
 };
+
+use super::speech::{Asked, Dialect, Said, Trouble};
+use crate::gateway::Gateway;
 
 /// The two keys that every scene has; the first is always asked first.
 const A: &str = "key-of-account-a";
@@ -111,9 +111,7 @@ impl Stage {
                 continue;
             }
             let ending = if scene == scene::CUT { Ending::Failed } else { Ending::Complete };
-            if self.dialect == Dialect::Chat {
-                grammar::check(&reply.body, ending);
-            }
+            let _words = grammar::words(self.dialect.spoken(), &reply.body, ending);
         }
     }
 

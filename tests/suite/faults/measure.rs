@@ -2,13 +2,16 @@
 
 use std::{fmt::Write, net::TcpListener as StdListener, time::Duration};
 
-use standin_testkit::{Play, Received, ScriptedUpstream};
+use standin_core::Dialect;
+use standin_testkit::{
+    Play, Received, ScriptedUpstream,
+    grammar::{self, Ending},
+};
 use tokio::{task::JoinSet, time::sleep};
 
 use super::rows::{FIRST_BYTE, Failing, MODEL, Row, Wanted, streamed_answer, table, whole_answer};
 use crate::{
     gateway::{Gateway, Upstream, chat},
-    grammar::{self, Ending},
     readme,
 };
 
@@ -105,7 +108,9 @@ impl Scene {
             Wanted::StandIn if self.is_streaming => {
                 let is_stream =
                     reply.status() == 200 && reply.is_complete && reply.text().starts_with("data: {\"id");
-                is_stream && grammar::check(&reply.body, Ending::Complete) == "Here are the words."
+                is_stream
+                    && grammar::words(Dialect::OpenaiChat, &reply.body, Ending::Complete)
+                        == "Here are the words."
             }
             Wanted::StandIn => reply.status() == 200 && reply.text().contains("Here are the words."),
         }

@@ -79,6 +79,16 @@ impl Said {
 }
 
 impl Dialect {
+    /// The product's name for it.
+    pub(crate) const fn spoken(self) -> standin_core::Dialect {
+        match self {
+            Self::Chat => standin_core::Dialect::OpenaiChat,
+            Self::Responses => standin_core::Dialect::OpenaiResponses,
+            Self::Messages => standin_core::Dialect::AnthropicMessages,
+            Self::Gemini => standin_core::Dialect::Gemini,
+        }
+    }
+
     /// What a request asks, and of which model.
     pub(crate) fn read(self, target: &str, body: &[u8]) -> (Asked, String) {
         let path = target.split('?').next().unwrap_or_default();
