@@ -55,7 +55,7 @@ fn l7_the_file_of_defaults_says_what_the_code_does() {
         (Some(Duration::from_secs(10)), Some(Duration::from_secs(15)))
     );
     assert_eq!(policy.probe_max, Some(Duration::from_secs(3600)));
-    assert_eq!(policy.last_resort_interval, Some(Duration::from_secs(60)));
+    assert_eq!(policy.last_resort_interval, Some(Duration::from_secs(30)));
     assert_eq!((policy.retry_budget_ratio, policy.retry_budget_per_second), (Some(0.2), Some(3.0)));
     assert_eq!((policy.retry_budget_burst, policy.affinity_ttl), (Some(10), Some(Duration::from_secs(3600))));
 }

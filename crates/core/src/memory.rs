@@ -127,6 +127,10 @@ pub struct Blame {
     pub until: Moment,
     /// When it was last tried, or failed.
     pub probed_at: Moment,
+    /// How often in a row it failed, at least.
+    pub strikes: u32,
+    /// Whether the upstream itself said when it will be over.
+    pub is_hinted: bool,
 }
 
 /// Names a conversation: a digest of an explicit session key, or of a first turn.
@@ -260,7 +264,7 @@ pub trait Memory: View {
         &self,
         key: &ScopeKey,
         class: ErrorClass,
-        change: impl FnOnce(Option<&Suspension>) -> Suspension,
+        change: impl Fn(Option<&Suspension>) -> Suspension,
     ) -> Suspension;
 
     /// Takes back an entry whose last failure is the one at `since`: it was the request, not the path.

@@ -18,6 +18,8 @@ pub struct Suspension {
     pub since: Moment,
     /// Until when the path is out; never moves closer while the entry lives.
     pub until: Moment,
+    /// Until when at least the upstream itself said it would be; zero if it never said.
+    pub hinted_until: Moment,
     /// From when on one real request at a time may try it.
     pub probe_at: Moment,
     /// When it was last tried although suspended, or failed.

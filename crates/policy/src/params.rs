@@ -28,17 +28,17 @@ pub struct Params {
     /// Further rounds after the first.
     pub rounds: u32,
     /// Longest one request waits, all its waits together.
-    #[serde(with = "seconds")]
+    #[serde(with = "text")]
     pub wait_max: Duration,
     /// What to do after an attempt of unknown fate.
     pub on_unknown_fate: UnknownFate,
     /// Whether failures suspend anything at all; upstreams and credentials may differ.
     pub suspend: bool,
     /// Longest a suspension goes without a probe, except for rejected and unpaid credentials.
-    #[serde(with = "seconds")]
+    #[serde(with = "text")]
     pub probe_max: Duration,
     /// With only hard suspensions left, how often one credential may be tried nevertheless.
-    #[serde(with = "seconds")]
+    #[serde(with = "text")]
     pub last_resort_interval: Duration,
     /// Tokens of an upstream's retry budget that each request brings.
     pub retry_budget_ratio: f64,
@@ -47,17 +47,17 @@ pub struct Params {
     /// Most tokens an upstream's retry budget holds.
     pub retry_budget_burst: u32,
     /// How long a conversation without requests stays bound to its credential.
-    #[serde(with = "seconds")]
+    #[serde(with = "text")]
     pub affinity_ttl: Duration,
     /// Lifecycle frames of a stream held before they are released.
     pub hold_events_max: u32,
     /// Bytes of lifecycle frames held before they are released.
     pub hold_bytes_max: u32,
     /// How long a stream's head is held back.
-    #[serde(with = "seconds")]
+    #[serde(with = "text")]
     pub hold_max: Duration,
     /// Distance of keep-alives.
-    #[serde(with = "seconds")]
+    #[serde(with = "text")]
     pub keep_alive: Duration,
 }
 
@@ -72,7 +72,7 @@ impl Default for Params {
             on_unknown_fate: UnknownFate::Continue,
             suspend: true,
             probe_max: Duration::from_secs(60 * 60),
-            last_resort_interval: Duration::from_secs(60),
+            last_resort_interval: Duration::from_secs(30),
             retry_budget_ratio: 0.2,
             retry_budget_per_second: 3.0,
             retry_budget_burst: 10,
@@ -127,19 +127,19 @@ impl Params {
 /// Largest `attempts_max` that is accepted: what one request remembers is bounded by it.
 pub const ATTEMPTS_CEILING: u32 = 256;
 
-mod seconds {
-    //! Durations in policy files of the simulator are seconds, whole or with a fraction.
+mod text {
+    //! Durations are written as an operator writes them: `15s`, `60m`, `1h 30m`.
 
     use std::time::Duration;
 
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     pub(super) fn serialize<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_f64(duration.as_secs_f64())
+        to.collect_str(&humantime::format_duration(*duration))
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-        Duration::try_from_secs_f64(f64::deserialize(from)?).map_err(D::Error::custom)
+        humantime::parse_duration(&String::deserialize(from)?).map_err(D::Error::custom)
     }
 }
 

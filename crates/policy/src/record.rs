@@ -169,7 +169,7 @@ impl Run {
             return None;
         }
         let key = blamed(layout, candidate, self.ask.operation, failure)?;
-        let seen = Observation::of(failure, attempt.started, now);
+        let seen = Observation::of(failure, attempt, now);
         let row = layout.credential(credential);
         let shared = (failure.class() == ErrorClass::Overloaded
             && key.scope() == standin_core::Scope::Candidate)

@@ -183,6 +183,14 @@ impl Run {
         if is_hard_only && let Some(pick) = sight.last_resort() {
             return self.attempt(now, pick);
         }
+        let poll = now + POLL + self.jitter(POLL);
+        if is_hard_only
+            && outlook.is_tried
+            && !left.is_zero()
+            && self.ask.deadline.is_none_or(|deadline| deadline > poll)
+        {
+            return self.wait(now, view, poll, Wake::Probe);
+        }
         let stop = if outlook.lacks_token { Stop::BudgetSpent } else { Stop::Exhausted };
         self.fail(now, view, stop)
     }

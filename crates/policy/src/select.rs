@@ -18,6 +18,12 @@ use crate::{
 /// attempt, so a path that fails every few seconds must not be paid for every few seconds. It is longer than the
 /// longest soft suspension, and hurts nobody: as soon as nothing healthier is left, the path is tried.
 pub const PROBE_REST: Duration = Duration::from_secs(90);
+/// A path that keeps failing is left alone for a multiple of [`PROBE_REST`]: once for each strike, up to this often.
+pub(crate) const PROBE_REST_TIMES_MAX: u32 = 4;
+/// A model that is not supported rarely becomes so: while others serve, it is left alone for this long, and doubling.
+pub(crate) const UNSUPPORTED_REST: Duration = Duration::from_secs(1800);
+/// Longest an unsupported model is left alone while others serve.
+pub(crate) const UNSUPPORTED_REST_MAX: Duration = Duration::from_secs(6 * 3600);
 
 /// Everything a choice looks at.
 pub(crate) struct Sight<'a, V> {
@@ -269,7 +275,7 @@ impl<V: View> Sight<'_, V> {
         let entry = match self.standing(candidate) {
             Standing::Ready => Entry::Free,
             Standing::HalfOpen => Entry::Probe,
-            Standing::Busy => return Err(Skip::Probed),
+            Standing::Busy | Standing::Tried => return Err(Skip::Probed),
             Standing::Soft(_) => return Err(Skip::SoftlySuspended),
             Standing::Out(_) => return Err(Skip::Suspended),
         };
@@ -286,7 +292,7 @@ impl<V: View> Sight<'_, V> {
         }
         let path = self.routing.layout.path(candidate, self.ask.operation);
         let blames = path.into_iter().filter(|slot| !self.view.gate(*slot).is_open());
-        let is_resting = |blame: Blame| blame.probed_at + PROBE_REST > self.now;
+        let is_resting = |blame: Blame| blame.probed_at + rest(&blame) > self.now;
         let is_any_resting = blames.filter_map(|slot| self.view.blame(slot)).any(is_resting);
         if is_any_resting { Err(Skip::Resting) } else { Ok(entry) }
     }
@@ -359,6 +365,17 @@ impl<V: View> Sight<'_, V> {
         let ring =
             seat.member_ring.filter(|_| self.moves_cursors() && group.strategy != Strategy::FillFirst)?;
         Some(Turn::Cursor { ring, from: self.view.cursor(ring), to: number(member) + 1 })
+    }
+}
+
+/// How long a path is left alone after its last failure while healthier ones serve.
+fn rest(blame: &Blame) -> Duration {
+    match blame.class {
+        ErrorClass::ModelUnsupported => {
+            let doubled = 1 << blame.strikes.saturating_sub(1).min(4);
+            (UNSUPPORTED_REST * doubled).min(UNSUPPORTED_REST_MAX)
+        }
+        _ => PROBE_REST * blame.strikes.clamp(1, PROBE_REST_TIMES_MAX),
     }
 }
 

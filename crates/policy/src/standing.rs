@@ -14,6 +14,8 @@ pub(crate) enum Standing {
     HalfOpen,
     /// It is due, and another request is trying it.
     Busy,
+    /// It is out, and another request is trying it nevertheless, as its last resort.
+    Tried,
     /// It comes last until then.
     Soft(Moment),
     /// It is out until then.
@@ -62,14 +64,25 @@ struct Sum {
     now: Moment,
     out: Option<Moment>,
     soft: Option<Moment>,
+    is_hard_half_open: bool,
     is_busy: bool,
+    is_tried: bool,
     is_half_open: bool,
 }
 
 impl Sum {
     fn new(operation: Operation, now: Moment) -> Self {
         let is_counting = operation == Operation::CountTokens;
-        Self { is_counting, now, out: None, soft: None, is_busy: false, is_half_open: false }
+        Self {
+            is_counting,
+            now,
+            out: None,
+            soft: None,
+            is_hard_half_open: false,
+            is_busy: false,
+            is_tried: false,
+            is_half_open: false,
+        }
     }
 
     fn add(&mut self, gate: Gate, is_own: bool) {
@@ -87,16 +100,23 @@ impl Sum {
         match (gate.is_soft(), is_due, gate.is_probing()) {
             (true, false, _) => self.soft = self.soft.max(Some(gate.due())),
             (true, true, true) => self.soft = self.soft.max(Some(self.now)),
-            (false, false, _) => self.out = self.out.max(Some(gate.due())),
+            (false, false, false) => self.out = self.out.max(Some(gate.due())),
+            (false, false, true) => self.is_tried = true,
             (false, true, true) => self.is_busy = true,
-            (_, true, false) => self.is_half_open = true,
+            (is_soft, true, false) => {
+                self.is_half_open = true;
+                self.is_hard_half_open |= !is_soft;
+            }
         }
     }
 
     fn standing(self) -> Standing {
         match self {
             Self { out: Some(due), .. } => Standing::Out(due),
+            Self { is_tried: true, .. } => Standing::Tried,
             Self { is_busy: true, .. } => Standing::Busy,
+            // Half of it may be probed and the other half is not due: only together are they worth the one probe.
+            Self { soft: Some(due), is_hard_half_open: true, .. } => Standing::Out(due),
             Self { soft: Some(due), .. } => Standing::Soft(due),
             Self { is_half_open: true, .. } => Standing::HalfOpen,
             _ => Standing::Ready,

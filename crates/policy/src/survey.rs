@@ -21,6 +21,8 @@ pub(crate) struct Outlook {
     pub(crate) earliest: Option<Moment>,
     /// Somebody's probe may open a path.
     pub(crate) is_probed: bool,
+    /// Somebody's last resort may open a path.
+    pub(crate) is_tried: bool,
     /// A usable credential carries all it may.
     pub(crate) is_full: bool,
     /// A usable path costs a token that its upstream's budget does not have.
@@ -71,6 +73,10 @@ impl<V: View> Sight<'_, V> {
                 outlook.is_probed = true;
                 return;
             }
+            Standing::Tried => {
+                outlook.is_tried = true;
+                return;
+            }
             Standing::Out(due) => due,
         };
         if free_from > self.now || self.spent(candidate).is_some() {
@@ -110,12 +116,13 @@ impl<V: View> Sight<'_, V> {
         Pick { candidate, place, entry, how, turn, member_turn: None }
     }
 
-    /// The path whose last probe is oldest, if its credential has been left alone for long enough.
+    /// The path whose last probe is oldest, if its credential has been left alone for long enough; of several, the one
+    /// that least is held against: asking for a member that is out itself says nothing about its credential.
     pub(crate) fn last_resort(&self) -> Option<Pick> {
         if self.ask.pin.is_some() || self.ask.operation == Operation::CountTokens {
             return None;
         }
-        let mut oldest: Option<(Moment, u32, Place)> = None;
+        let mut best: Option<((Moment, usize), u32, Place)> = None;
         self.each(|candidate, place| {
             let is_usable = self.barred(candidate).is_none()
                 && self.spent(candidate).is_none()
@@ -123,17 +130,26 @@ impl<V: View> Sight<'_, V> {
                 && !self.is_own_failure(candidate);
             let credential = self.routing.layout.row(candidate).credential;
             let interval = self.params.last_resort_interval;
-            if !is_usable || self.view.probed_at(credential) + interval > self.now {
+            let rested_since = self.view.probed_at(credential);
+            if !is_usable || rested_since + interval > self.now {
                 return;
             }
             let Some(blame) = self.worst(candidate).map(|(blame, _)| blame) else { return };
+            let rank = (rested_since, self.held_against(candidate));
+            let is_promised = blame.is_hinted && blame.until.since(self.now) <= self.params.probe_max;
             let is_rested = blame.probed_at + interval <= self.now;
-            if is_rested && oldest.is_none_or(|(probed_at, ..)| blame.probed_at < probed_at) {
-                oldest = Some((blame.probed_at, candidate, place));
+            if is_rested && !is_promised && best.is_none_or(|(least, ..)| rank < least) {
+                best = Some((rank, candidate, place));
             }
         });
-        let (_, candidate, place) = oldest?;
+        let (_, candidate, place) = best?;
         Some(self.pick_at(candidate, place, Entry::LastResort, How::LastResort))
+    }
+
+    /// How many scopes of the candidate's path are out.
+    fn held_against(&self, candidate: u32) -> usize {
+        let path = self.routing.layout.path(candidate, self.ask.operation);
+        path.into_iter().filter(|slot| !self.view.gate(*slot).is_open()).count()
     }
 
     /// Whether this request itself has just failed on a scope of the candidate.
@@ -175,7 +191,7 @@ impl<V: View> Sight<'_, V> {
             let worst = self.worst(candidate);
             let until = match self.standing(candidate) {
                 Standing::Ready | Standing::HalfOpen => self.now,
-                Standing::Busy => worst.map_or(self.now, |(blame, _)| blame.until),
+                Standing::Busy | Standing::Tried => worst.map_or(self.now, |(blame, _)| blame.until),
                 Standing::Soft(due) => due,
                 Standing::Out(due) => worst.map_or(due, |(blame, _)| blame.until.max(own)),
             };

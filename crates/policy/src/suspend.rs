@@ -6,14 +6,14 @@
 
 use std::time::Duration;
 
-use standin_core::{Certainty, ErrorClass, Failure, Moment, Suspension};
+use standin_core::{Certainty, Entry, ErrorClass, Failure, Moment, Suspension};
 
-use crate::ladder::sentence;
+use crate::{ladder::sentence, run::Attempt};
 
 /// Bytes of an upstream's words kept as evidence.
 pub(crate) const EVIDENCE_BYTES_MAX: usize = 200;
 /// Shortest time a ladder is remembered after its entry has run out.
-pub(crate) const LADDER_MEMORY_MIN: Duration = Duration::from_secs(60);
+pub(crate) const LADDER_MEMORY_MIN: Duration = Duration::from_secs(600);
 /// Longest time a ladder is remembered after its entry has run out.
 pub(crate) const LADDER_MEMORY_MAX: Duration = Duration::from_secs(24 * 3600);
 
@@ -24,6 +24,8 @@ pub struct Observation {
     pub at: Moment,
     /// When its attempt began: only what was known then counts as a warning ignored.
     pub started: Moment,
+    /// Whether its attempt was a last resort, made although the path was not due: that it failed is no news.
+    pub is_early: bool,
     /// What kind of failure.
     pub class: ErrorClass,
     /// How sure the evidence is.
@@ -41,11 +43,12 @@ pub struct Observation {
 impl Observation {
     /// Reads an observation off a failure.
     #[must_use]
-    pub fn of(failure: &Failure, started: Moment, at: Moment) -> Self {
+    pub fn of(failure: &Failure, attempt: &Attempt, at: Moment) -> Self {
         let verdict = &failure.verdict;
         Self {
             at,
-            started,
+            started: attempt.started,
+            is_early: attempt.claim.entry == Entry::LastResort,
             class: verdict.class,
             certainty: verdict.certainty,
             hint: verdict.delay,
@@ -59,17 +62,27 @@ impl Observation {
 /// What one failure makes of an entry.
 ///
 /// A failure is a new strike only if its attempt began after the last one was known. All others, however many were in
-/// the air, saw the same window end the same way.
+/// the air, saw the same window end the same way. A last resort that failed before the path was due is no strike
+/// either, and moves no deadline but for its hint: it was known to be out (`docs/decisions/0005-last-resort.md`).
 #[must_use]
 pub fn observe(old: Option<&Suspension>, seen: &Observation, probe_max: Duration) -> Suspension {
     let old = old.filter(|old| seen.at < forgotten_at(old));
-    let strikes = old.map_or(1, |old| old.strikes.saturating_add(u32::from(seen.started > old.since)));
-    let sentence = sentence(seen.class, seen.certainty, seen.hint, strikes, probe_max);
+    let early = old.filter(|old| seen.is_early && seen.at < old.due());
+    let is_strike = |old: &Suspension| early.is_none() && seen.started > old.since;
+    let strikes = old.map_or(1, |old| old.strikes.saturating_add(u32::from(is_strike(old))));
+    let mut sentence = sentence(seen.class, seen.certainty, seen.hint, strikes, probe_max);
+    if let Some(early) = early {
+        sentence.probe_after = early.probe_at.since(seen.at);
+        if seen.hint.is_none() {
+            sentence.length = early.until.since(seen.at);
+        }
+    }
     let fresh = Suspension {
         class: seen.class,
         rule: seen.rule.clone(),
         since: seen.at,
         until: seen.at + sentence.length,
+        hinted_until: if seen.hint.is_some() { seen.at + sentence.length } else { Moment::ZERO },
         probe_at: seen.at + sentence.probe_after,
         probed_at: seen.at,
         strikes,
@@ -86,11 +99,12 @@ pub fn observe(old: Option<&Suspension>, seen: &Observation, probe_max: Duration
 #[must_use]
 pub fn merge(a: Suspension, b: Suspension) -> Suspension {
     let (since, until) = (a.since.max(b.since), a.until.max(b.until));
+    let hinted_until = a.hinted_until.max(b.hinted_until);
     let (probe_at, probed_at) = (a.probe_at.max(b.probe_at), a.probed_at.max(b.probed_at));
     let strikes = a.strikes.max(b.strikes);
     // The words are those of the last failure; ties fall to the greater text, so that order cannot matter.
     let later = if words(&a) >= words(&b) { a } else { b };
-    Suspension { since, until, probe_at, probed_at, strikes, ..later }
+    Suspension { since, until, hinted_until, probe_at, probed_at, strikes, ..later }
 }
 
 fn words(entry: &Suspension) -> (Moment, u16, &str, &str) {

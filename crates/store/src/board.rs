@@ -33,12 +33,36 @@ struct Overlay {
 struct Detail {
     until: AtomicU64,
     probed_at: AtomicU64,
-    class: AtomicU64,
+    /// Class, whether it is hinted, and strikes, from the lowest bit on.
+    kind: AtomicU64,
 }
 
 impl Detail {
+    const HINTED: u64 = 1 << 8;
+    const STRIKES: u32 = 16;
+
     const fn new() -> Self {
-        Self { until: AtomicU64::new(0), probed_at: AtomicU64::new(0), class: AtomicU64::new(0) }
+        Self { until: AtomicU64::new(0), probed_at: AtomicU64::new(0), kind: AtomicU64::new(0) }
+    }
+
+    fn show(&self, blame: &Blame) {
+        let hinted = if blame.is_hinted { Self::HINTED } else { 0 };
+        let kind = blame.class as u64 | hinted | u64::from(blame.strikes) << Self::STRIKES;
+        self.until.store(blame.until.as_nanos(), Ordering::Relaxed);
+        self.probed_at.store(blame.probed_at.as_nanos(), Ordering::Relaxed);
+        self.kind.store(kind, Ordering::Relaxed);
+    }
+
+    fn read(&self) -> Option<Blame> {
+        let kind = self.kind.load(Ordering::Relaxed);
+        let class = usize::try_from(kind % Self::HINTED).ok();
+        Some(Blame {
+            class: class.and_then(|at| ErrorClass::ALL.get(at)).copied()?,
+            until: Moment::from_nanos(self.until.load(Ordering::Relaxed)),
+            probed_at: Moment::from_nanos(self.probed_at.load(Ordering::Relaxed)),
+            strikes: u32::try_from(kind >> Self::STRIKES).unwrap_or(u32::MAX),
+            is_hinted: kind & Self::HINTED != 0,
+        })
     }
 }
 
@@ -74,12 +98,7 @@ impl Board {
             let (operation, candidate) = self.overlaid(slot);
             self.overlays.get(operation)?.get()?.details.get(candidate)
         })?;
-        let class = usize::try_from(detail.class.load(Ordering::Relaxed)).ok();
-        Some(Blame {
-            class: class.and_then(|at| ErrorClass::ALL.get(at)).copied()?,
-            until: Moment::from_nanos(detail.until.load(Ordering::Relaxed)),
-            probed_at: Moment::from_nanos(detail.probed_at.load(Ordering::Relaxed)),
-        })
+        detail.read()
     }
 
     /// Shows a scope as it stands now. Only the holder of the ledger's lock calls this.
@@ -97,9 +116,7 @@ impl Board {
         };
         let (Some(word), Some(detail)) = (gates.get(at), details.get(at)) else { return };
         if let Some(blame) = blame {
-            detail.until.store(blame.until.as_nanos(), Ordering::Relaxed);
-            detail.probed_at.store(blame.probed_at.as_nanos(), Ordering::Relaxed);
-            detail.class.store(blame.class as u64, Ordering::Relaxed);
+            detail.show(&blame);
         }
         word.store(gate.to_word(), Ordering::Release);
     }

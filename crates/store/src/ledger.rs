@@ -63,7 +63,9 @@ impl Scope {
         let shut = self.entries.iter().filter(|entry| !entry.is_open).map(|entry| &entry.suspension);
         let probed_at = shut.clone().map(|entry| entry.probed_at).max()?;
         let longest = shut.max_by_key(|entry| (!entry.class.is_soft(), entry.until))?;
-        Some(Blame { class: longest.class, until: longest.until, probed_at })
+        let strikes = longest.strikes;
+        let is_hinted = longest.hinted_until >= longest.until;
+        Some(Blame { class: longest.class, until: longest.until, probed_at, strikes, is_hinted })
     }
 }
 

@@ -162,7 +162,7 @@ impl Memory for Session {
         &self,
         key: &ScopeKey,
         class: ErrorClass,
-        change: impl FnOnce(Option<&Suspension>) -> Suspension,
+        change: impl Fn(Option<&Suspension>) -> Suspension,
     ) -> Suspension {
         let mut ledger = lock(&self.store.inner.ledger);
         let suspension = ledger.observe(key, class, change);

@@ -47,7 +47,7 @@ fn s046_a_ladder_is_forgotten_some_time_after_its_last_window() {
         "rate_limited => c1/m1 | rate_limited 5s
          +5s
          rate_limited => c1/m1 | rate_limited 10s
-         +70s
+         +611s
          rate_limited => c1/m1 | rate_limited 5s",
     );
 }

@@ -313,18 +313,79 @@ fn after_content_nothing_more_is_attempted() {
 }
 
 #[test]
-fn a_fully_suspended_route_is_tried_once_a_minute_per_credential_as_a_last_resort() {
+fn a_fully_suspended_route_is_tried_twice_a_minute_per_credential_as_a_last_resort() {
     let mut world = World::new("c1/m1 c2/m1");
     world.tells(
         "quota_exhausted(2h) quota_exhausted(2h) => c1/m1 c2/m1 | quota_exhausted 7200s
-         +59s
-         => | suspended quota_exhausted 7141s
+         +29s
+         => | suspended quota_exhausted 7171s
          +1s
          quota_exhausted(2h) quota_exhausted(2h) => c1/m1 c2/m1 | quota_exhausted 7200s
-         +60s
+         +30s
          ok => c1/m1 | served",
     );
     assert_eq!(world.suspended().len(), 1, "only the path that served is free: {:?}", world.suspended());
+}
+
+#[test]
+fn a_last_resort_that_fails_is_no_strike_and_puts_no_probe_off() {
+    let mut world = World::new("c1/m1");
+    world.tells("quota_exhausted => c1/m1 | quota_exhausted 300s");
+    for left in [270, 240, 210] {
+        world.tells("+30s\nquota_exhausted => c1/m1 | quota_exhausted 300s");
+        assert_eq!(world.suspended(), [format!("c1/m1 quota_exhausted {left}s")]);
+    }
+    assert_eq!(world.store.list(world.now)[0].suspension.strikes, 1);
+    world.tells("+210s\nquota_exhausted => c1/m1 | quota_exhausted 600s");
+}
+
+#[test]
+fn a_last_resort_asks_for_the_member_that_least_is_held_against() {
+    check(
+        "c1/m1 c1/m2",
+        "model_unsupported ok => c1/m1 c1/m2 | served
+         auth_failed => c1/m2 | auth_failed 1800s
+         +30s
+         ok => c1/m2 | served",
+    );
+}
+
+#[test]
+fn a_last_resort_leaves_alone_what_says_itself_that_it_comes_back_within_the_hour() {
+    check(
+        "c1/m1 c2/m1",
+        "quota_exhausted(40m) quota_exhausted(5d) => c1/m1 c2/m1 | quota_exhausted 2400s
+         +60s
+         quota_exhausted(5d) => c2/m1 | quota_exhausted 2340s",
+    );
+}
+
+#[test]
+fn while_a_last_resort_is_in_the_air_others_wait_for_what_it_finds() {
+    let mut world = World::new("c1/m1");
+    world.tells("quota_exhausted(5d) => c1/m1 | quota_exhausted 432000s\n+30s");
+    let (mut first, _) = world.begin("");
+    assert_eq!(world.advance(&mut first), None);
+    let (mut second, _) = world.begin("");
+    assert!(matches!(step(&mut second.run, world.session(), world.now), Ready::Wait { .. }));
+    world.answer(&mut first, "ok");
+    assert_eq!(world.advance(&mut second), None);
+    assert_eq!(second.path, "c1/m1 ");
+}
+
+#[test]
+fn a_path_that_is_half_due_is_not_entered_without_the_one_probe() {
+    let mut world = World::with("c1/m1", |_, params| params.wait_max = Duration::ZERO);
+    world.tells(
+        "quota_exhausted@credential => c1/m1 | quota_exhausted 300s
+         +299500ms
+         server_error => c1/m1 | server_error 1s
+         +700ms",
+    );
+    assert_eq!(world.suspended(), ["c1/m1 server_error 0s"], "the credential is due, its member is not");
+    let mut flights = [world.begin("").0, world.begin("").0];
+    let attempts = flights.iter_mut().filter_map(|flight| world.advance(flight).is_none().then_some(()));
+    assert!(attempts.count() <= 1, "two requests on one path that is out");
 }
 
 #[test]
