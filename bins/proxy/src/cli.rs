@@ -66,6 +66,8 @@ pub(crate) enum Command {
     },
     /// Say what kind of failure an upstream's answer is
     Classify(Classify),
+    /// Say what policies would have done in an invented world
+    Simulate(Simulate),
     /// Print completions for a shell
     Completions {
         /// Which shell
@@ -119,4 +121,24 @@ pub(crate) struct Classify {
     /// Leave out each answer's own provider's rules, as if nobody had met it
     #[arg(long, conflicts_with = "generic_only")]
     pub(crate) held_out: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Every run prints its seed; the same world, policies and seed give the same figures. A policy file holds keys of
+[policy], at its top or in that table: `proxy.toml` itself is one."
+)]
+pub(crate) struct Simulate {
+    /// The world: who there is, how much is asked, what goes wrong
+    #[arg(value_name = "WORLD.toml")]
+    pub(crate) world: PathBuf,
+    /// Compare these parameters too, beside the defaults and the baselines
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(crate) policy: Vec<PathBuf>,
+    /// How many days to simulate, each with a seed of its own
+    #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub(crate) seeds: u64,
+    /// The first seed
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub(crate) seed: u64,
 }

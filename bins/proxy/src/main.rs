@@ -2,6 +2,7 @@
 
 mod classify;
 mod cli;
+mod simulate;
 
 use std::{io::IsTerminal, process::ExitCode};
 
@@ -9,6 +10,7 @@ use anyhow::Context;
 use clap::{CommandFactory, Parser};
 use standin_config::ConfigError;
 use standin_core::Operation;
+use standin_simulate::Mistake;
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::{Cli, Command, Shown};
@@ -45,6 +47,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             let preview = preview.with_context(|| format!("`{model}` is no name of this configuration"))?;
             say(&if json { serde_json::to_string_pretty(&preview)? } else { preview.to_string() });
         }
+        Command::Simulate(asked) => say(&simulate::run(&asked)?.to_string()),
         Command::Classify(asked) => return classify::run(asked),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "proxy", &mut std::io::stdout());
@@ -102,7 +105,7 @@ fn show(file: &std::path::Path) -> anyhow::Result<()> {
 /// A wrong file and an address that cannot be had are both the configuration's fault.
 fn fail(error: &anyhow::Error) -> ExitCode {
     complain(&format!("error: {error:#}"));
-    let is_config = error.is::<ConfigError>() || error.is::<std::io::Error>();
+    let is_config = error.is::<ConfigError>() || error.is::<Mistake>() || error.is::<std::io::Error>();
     if is_config { ExitCode::from(EXIT_CONFIG) } else { ExitCode::FAILURE }
 }
 
