@@ -8,7 +8,7 @@ use standin_core::ClientId;
 use subtle::ConstantTimeEq;
 use wildmatch::WildMatch;
 
-use crate::escape::unescape;
+use crate::{escape::unescape, seen::Seen};
 
 /// Bytes of a presented key that are looked at; a longer one is no key.
 const KEY_BYTES_MAX: usize = 4096;
@@ -32,7 +32,9 @@ pub struct Client {
 /// Every caller. Without any, everybody may call: whoever builds one has checked that the listener is a loopback.
 #[derive(Debug, Default)]
 pub struct Keyring {
-    by_head: HashMap<[u8; 8], Vec<Known>>,
+    clients: Vec<Known>,
+    by_head: HashMap<[u8; 8], Vec<usize>>,
+    seen: Seen,
 }
 
 /// A caller, ready to be asked.
@@ -54,18 +56,19 @@ impl Keyring {
     /// A keyring of these callers.
     #[must_use]
     pub fn new(clients: Vec<Client>) -> Self {
-        let mut by_head: HashMap<_, Vec<Known>> = HashMap::new();
+        let mut ring = Self { seen: Seen::with_room_for(clients.len()), ..Self::default() };
         for Client { name, digest, models, may_pin } in clients {
             let models = models.iter().map(|glob| WildMatch::new(glob)).collect();
-            by_head.entry(head(&digest)).or_default().push(Known { name, may_pin, digest, models });
+            ring.by_head.entry(head(&digest)).or_default().push(ring.clients.len());
+            ring.clients.push(Known { name, may_pin, digest, models });
         }
-        Self { by_head }
+        ring
     }
 
     /// Whether keys are asked for at all.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.by_head.is_empty()
+        self.clients.is_empty()
     }
 
     /// The caller behind a key. Only digests are compared, so timing says nothing about a key.
@@ -73,9 +76,16 @@ impl Keyring {
         if key.is_empty() || key.len() > KEY_BYTES_MAX {
             return None;
         }
+        let tag = self.seen.tag(key);
+        let who =
+            self.seen.find(tag).or_else(|| self.search(key).inspect(|who| self.seen.keep(tag, *who)))?;
+        self.clients.get(who)
+    }
+
+    fn search(&self, key: &[u8]) -> Option<usize> {
         let digest: [u8; 32] = Sha256::digest(key).into();
-        let same_head = self.by_head.get(&head(&digest))?;
-        same_head.iter().find(|known| bool::from(known.digest.ct_eq(&digest)))
+        let is_it = |who: &&usize| bool::from(self.clients[**who].digest.ct_eq(&digest));
+        self.by_head.get(&head(&digest))?.iter().find(is_it).copied()
     }
 }
 
@@ -137,6 +147,24 @@ mod tests {
             let known =
                 presented(&headers, query).find_map(|key| ring().find(&key).map(|known| known.name.clone()));
             assert_eq!(known, Some("laptop".into()), "{headers:?} {query:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_was_found_once_is_found_again_and_stays_its_own_callers() {
+        let client = |name: &str| Client {
+            name: name.into(),
+            digest: Sha256::digest(name).into(),
+            models: vec![],
+            may_pin: false,
+        };
+        let names: Vec<String> = (0..300).map(|number| format!("caller-{number}")).collect();
+        let ring = Keyring::new(names.iter().map(|name| client(name)).collect());
+        for _ in 0..2 {
+            for name in &names {
+                assert_eq!(ring.find(name.as_bytes()).map(|known| known.name.as_str()), Some(name.as_str()));
+            }
+            assert!(ring.find(b"caller-300").is_none());
         }
     }
 

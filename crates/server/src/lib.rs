@@ -18,6 +18,7 @@ mod listing;
 mod parting;
 mod refusal;
 mod routes;
+mod seen;
 mod site;
 mod wishes;
 

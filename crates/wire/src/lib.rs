@@ -20,9 +20,11 @@ mod render;
 mod reply;
 mod request;
 mod responses;
+mod scan;
 mod splice;
 mod standing;
 mod stream;
+mod top;
 mod usage;
 mod value;
 

@@ -3,16 +3,14 @@
 //! The whole body is validated as JSON and nothing of it is copied or reordered; what the upstream thinks of the
 //! other fields is the upstream's business.
 
-use std::{hash::Hasher, ops::Range};
+use std::{borrow::Cow, ops::Range};
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{Error as _, IgnoredAny, MapAccess, Visitor},
-};
-use serde_json::value::RawValue;
 use standin_core::{Dialect, Operation};
 
-use crate::{depth, digest::Fnv};
+use crate::{
+    depth,
+    top::{Fault, Field, Top},
+};
 
 /// Bytes of a model name that are accepted.
 pub const MODEL_BYTES_MAX: usize = 256;
@@ -48,7 +46,7 @@ pub struct BadRequest {
 }
 
 impl BadRequest {
-    fn new(param: Option<&'static str>, message: impl Into<String>) -> Self {
+    pub(crate) fn new(param: Option<&'static str>, message: impl Into<String>) -> Self {
         let mut message = message.into();
         message.truncate(message.floor_char_boundary(MESSAGE_BYTES_MAX));
         Self { param, message }
@@ -60,38 +58,49 @@ impl BadRequest {
 /// # Errors
 /// When it is no JSON object, nests too deeply, names a routing field twice, or has a field of the wrong kind.
 pub fn read_request(dialect: Dialect, operation: Operation, body: &[u8]) -> Result<RequestHead, BadRequest> {
-    depth::check(body).map_err(|message| BadRequest::new(None, message))?;
-    let text =
-        std::str::from_utf8(body).map_err(|_| BadRequest::new(None, "The body is not valid UTF-8."))?;
-    let top: Top<'_> = serde_json::from_str(text).map_err(|error| described(&error))?;
-    let mut head = RequestHead { is_streaming: top.flag("stream", top.stream)?, ..RequestHead::default() };
+    let top = Top::read(body).map_err(|fault| described(fault, body))?;
+    let mut head = RequestHead { is_streaming: top.flag()?, ..RequestHead::default() };
     // Gemini names the model in the path; what is passed through as it is may have none.
     let is_optional = dialect == Dialect::Gemini || operation == Operation::Passthrough;
-    if top.model.is_some() || !is_optional {
-        let raw =
-            top.model.ok_or_else(|| BadRequest::new(Some("model"), "you must provide a model parameter"))?;
-        let model = model_name(raw)?;
-        let start = raw.get().as_ptr().addr() - text.as_ptr().addr();
-        head.model_span = Some(start..start + raw.get().len());
-        head.model = Some(model);
+    if top.at(Field::Model).is_some() || !is_optional {
+        let missing = || BadRequest::new(Some("model"), "you must provide a model parameter");
+        let span = top.at(Field::Model).ok_or_else(missing)?;
+        head.model = Some(model_name(&body[span.clone()])?);
+        head.model_span = Some(span);
     }
     head.wants_usage =
-        top.stream_options.is_some_and(|raw| memchr::memmem::find(raw.get().as_bytes(), b"true").is_some());
+        top.raw(Field::StreamOptions).is_some_and(|raw| memchr::memmem::find(raw, b"true").is_some());
     head.session = top.session();
-    (head.opening, head.has_assistant_turn) = top.opening(head.model.as_deref());
+    head.opening = top.opening(head.model.as_deref());
+    head.has_assistant_turn = top.turns.has_assistant;
     Ok(head)
 }
 
-fn described(error: &serde_json::Error) -> BadRequest {
-    let text = error.to_string();
-    let param = ["model", "stream"].into_iter().find(|name| text.contains(&format!("`{name}`")));
-    BadRequest::new(param, format!("We could not parse the JSON body of your request: {text}"))
+/// What a body is refused for. The scanner gives no reasons; the parser that does is only asked now.
+fn described(fault: Fault, body: &[u8]) -> BadRequest {
+    let refuse = |why: &dyn std::fmt::Display| {
+        BadRequest::new(None, format!("We could not parse the JSON body of your request: {why}"))
+    };
+    if let Fault::Twice(name) = fault {
+        return BadRequest { param: Some(name), ..refuse(&format_args!("duplicate field `{name}`")) };
+    }
+    if let Err(message) = depth::check(body) {
+        return BadRequest::new(None, message);
+    }
+    let Ok(text) = std::str::from_utf8(body) else {
+        return BadRequest::new(None, "The body is not valid UTF-8.");
+    };
+    match serde_json::from_str::<serde::de::IgnoredAny>(text) {
+        Err(error) => refuse(&error),
+        Ok(_) => refuse(&"expected a JSON object"),
+    }
 }
 
-fn model_name(raw: &RawValue) -> Result<String, BadRequest> {
+fn model_name(raw: &[u8]) -> Result<String, BadRequest> {
     let bad = |message: String| BadRequest::new(Some("model"), message);
-    let model: String = serde_json::from_str(raw.get())
-        .map_err(|_| bad("Invalid type for 'model': expected a string.".to_owned()))?;
+    let model = text_of(raw)
+        .ok_or_else(|| bad("Invalid type for 'model': expected a string.".to_owned()))?
+        .into_owned();
     if model.is_empty() {
         return Err(bad("you must provide a model parameter".to_owned()));
     }
@@ -101,148 +110,11 @@ fn model_name(raw: &RawValue) -> Result<String, BadRequest> {
     Ok(model)
 }
 
-/// The top level of a body; a routing field that stands there twice is refused, because a second reader might take
-/// the other one.
-#[derive(Default)]
-struct Top<'a> {
-    model: Option<&'a RawValue>,
-    stream: Option<&'a RawValue>,
-    stream_options: Option<&'a RawValue>,
-    turns: Option<&'a RawValue>,
-    system: Option<&'a RawValue>,
-    prompt_cache_key: Option<&'a RawValue>,
-    previous: Option<&'a RawValue>,
-    conversation: Option<&'a RawValue>,
-    metadata: Option<&'a RawValue>,
-}
-
-impl<'de> Deserialize<'de> for Top<'de> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Fields;
-        impl<'de> Visitor<'de> for Fields {
-            type Value = Top<'de>;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Top<'de>, A::Error> {
-                let mut top = Top::default();
-                while let Some(key) = map.next_key::<Key>()? {
-                    let (slot, name) = match key {
-                        Key::Model => (&mut top.model, "model"),
-                        Key::Stream => (&mut top.stream, "stream"),
-                        Key::StreamOptions => (&mut top.stream_options, "stream_options"),
-                        Key::Turns => (&mut top.turns, "messages"),
-                        Key::System => (&mut top.system, "system"),
-                        Key::Cached => (&mut top.prompt_cache_key, "prompt_cache_key"),
-                        Key::Previous => (&mut top.previous, "previous_response_id"),
-                        Key::Conversation => (&mut top.conversation, "conversation"),
-                        Key::Metadata => (&mut top.metadata, "metadata"),
-                        Key::Other => {
-                            map.next_value::<IgnoredAny>()?;
-                            continue;
-                        }
-                    };
-                    if slot.replace(map.next_value()?).is_some() {
-                        return Err(A::Error::custom(format_args!("duplicate field `{name}`")));
-                    }
-                }
-                Ok(top)
-            }
-        }
-        from.deserialize_map(Fields)
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Key {
-    Model,
-    Stream,
-    StreamOptions,
-    #[serde(alias = "messages", alias = "input", alias = "contents", alias = "prompt")]
-    Turns,
-    #[serde(alias = "instructions", alias = "systemInstruction")]
-    System,
-    #[serde(rename = "prompt_cache_key")]
-    Cached,
-    #[serde(rename = "previous_response_id")]
-    Previous,
-    Conversation,
-    Metadata,
-    #[serde(other)]
-    Other,
-}
-
-impl Top<'_> {
-    fn flag(&self, name: &'static str, raw: Option<&RawValue>) -> Result<bool, BadRequest> {
-        match raw.map(RawValue::get) {
-            None | Some("null" | "false") => Ok(false),
-            Some("true") => Ok(true),
-            Some(_) => {
-                Err(BadRequest::new(Some(name), format!("Invalid type for '{name}': expected a boolean.")))
-            }
-        }
-    }
-
-    /// The first explicit session key in the policy's order.
-    fn session(&self) -> Option<u64> {
-        let user =
-            self.metadata.filter(|raw| memchr::memmem::find(raw.get().as_bytes(), b"session").is_some());
-        let keys = [self.prompt_cache_key, self.previous, self.conversation, user];
-        let key = keys.into_iter().flatten().find(|raw| !matches!(raw.get(), "null" | "\"\""))?;
-        let mut digest = Fnv::new();
-        digest.write(key.get().as_bytes());
-        Some(digest.finish())
-    }
-
-    /// Digest of how the conversation began, and whether it holds an assistant turn.
-    fn opening(&self, model: Option<&str>) -> (u64, bool) {
-        let mut digest = Fnv::new();
-        digest.write(model.unwrap_or_default().as_bytes());
-        digest.write(self.system.map_or("", RawValue::get).as_bytes());
-        let Some(turns) = self.turns else { return (digest.finish(), false) };
-        let Ok(turns) = serde_json::from_str::<Vec<Turn<'_>>>(turns.get()) else {
-            digest.write(turns.get().as_bytes());
-            return (digest.finish(), false);
-        };
-        let mut has_assistant_turn = false;
-        let mut is_opening = true;
-        for turn in &turns {
-            if turn.is_assistant() {
-                has_assistant_turn = true;
-                break;
-            }
-            if is_opening {
-                digest.write(turn.content.map_or("", RawValue::get).as_bytes());
-                is_opening = turn.is_system();
-            }
-        }
-        (digest.finish(), has_assistant_turn)
-    }
-}
-
-/// One turn of a conversation, in any dialect: only who speaks, and what as it stands.
-#[derive(Deserialize)]
-struct Turn<'a> {
-    #[serde(borrow, default)]
-    role: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "type")]
-    kind: Option<&'a RawValue>,
-    #[serde(borrow, default, alias = "parts")]
-    content: Option<&'a RawValue>,
-}
-
-impl Turn<'_> {
-    fn is_assistant(&self) -> bool {
-        let is = |raw: Option<&RawValue>, names: &[&str]| raw.is_some_and(|raw| names.contains(&raw.get()));
-        is(self.role, &["\"assistant\"", "\"model\""])
-            || is(self.kind, &["\"reasoning\"", "\"function_call\"", "\"custom_tool_call\""])
-    }
-
-    fn is_system(&self) -> bool {
-        self.role.is_some_and(|raw| matches!(raw.get(), "\"system\"" | "\"developer\""))
+/// The text of a JSON string; most have no escape, and are taken as they stand.
+fn text_of(raw: &[u8]) -> Option<Cow<'_, str>> {
+    match raw.strip_prefix(b"\"")?.strip_suffix(b"\"")? {
+        plain if !plain.contains(&b'\\') => std::str::from_utf8(plain).ok().map(Cow::Borrowed),
+        _ => serde_json::from_slice(raw).ok().map(Cow::Owned),
     }
 }
 
@@ -271,6 +143,7 @@ mod tests {
             (r#"{"model":""}"#, Some("model")),
             (r#"{"model":["a"]}"#, Some("model")),
             (r#"{"model":"a","model":"b"}"#, Some("model")),
+            (r#"{"model":"a","mod\u0065l":"b"}"#, Some("model")),
             (r#"{"model":"a","stream":"yes"}"#, Some("stream")),
             (r#"{"model":"a","stream":true,"stream":false}"#, Some("stream")),
             (r#"["model"]"#, None),
@@ -303,6 +176,23 @@ mod tests {
         assert_eq!((first.has_assistant_turn, later.has_assistant_turn), (false, true));
         let other = chat(r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#).unwrap();
         assert_ne!(first.opening, other.opening);
+    }
+
+    #[test]
+    fn a_conversation_that_is_no_list_of_turns_has_an_opening_too() {
+        let opening = |turns: &str| chat(&format!(r#"{{"model":"m","input":{turns}}}"#)).unwrap().opening;
+        let openings =
+            ["\"hi\"", "\"ho\"", r#"["hi"]"#, r#"["hi",{"role":"assistant"}]"#, "null"].map(opening);
+        for (at, one) in openings.iter().enumerate() {
+            assert!(!openings[..at].contains(one), "{at}");
+        }
+    }
+
+    #[test]
+    fn a_prompt_template_may_stand_beside_the_input_and_only_one_name_twice_is_refused() {
+        let body = r#"{"model":"m","prompt":{"id":"pmpt_1"},"input":[{"role":"assistant"}]}"#;
+        assert!(chat(body).unwrap().has_assistant_turn);
+        assert_eq!(chat(r#"{"model":"m","input":[],"input":[]}"#).unwrap_err().param, Some("input"));
     }
 
     #[test]

@@ -25,6 +25,10 @@ pub fn splice_model(body: &Bytes, span: &Range<usize>, model: &str) -> Bytes {
 
 /// `text` as a JSON string.
 pub(crate) fn quoted(text: &str) -> String {
+    let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
+    if text.bytes().all(is_plain) {
+        return ["\"", text, "\""].concat();
+    }
     serde_json::Value::from(text).to_string()
 }
 

@@ -1,0 +1,213 @@
+//! The top level of a request body, and who speaks in its conversation: found in one pass, in place.
+
+use std::ops::Range;
+
+use crate::{
+    digest::Digest,
+    request::BadRequest,
+    scan::{Broken, Scanner},
+};
+
+/// A field that routing looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Field {
+    Model,
+    Stream,
+    StreamOptions,
+    System,
+    PromptCacheKey,
+    PreviousResponse,
+    Conversation,
+    Metadata,
+    Turns,
+}
+
+/// The names of fields in all dialects. Of several names for one field the first that is there counts.
+const NAMES: [(&str, Field); 14] = [
+    ("model", Field::Model),
+    ("stream", Field::Stream),
+    ("stream_options", Field::StreamOptions),
+    ("system", Field::System),
+    ("instructions", Field::System),
+    ("systemInstruction", Field::System),
+    ("prompt_cache_key", Field::PromptCacheKey),
+    ("previous_response_id", Field::PreviousResponse),
+    ("conversation", Field::Conversation),
+    ("metadata", Field::Metadata),
+    ("messages", Field::Turns),
+    ("input", Field::Turns),
+    ("contents", Field::Turns),
+    ("prompt", Field::Turns),
+];
+
+/// Why a body has no top level that could be routed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It is no JSON, no object, or nests too deeply.
+    Broken,
+    /// A field that routing looks at stands there twice: a second reader might take the other one.
+    Twice(&'static str),
+}
+
+/// Where the fields stand, by the place of their name in [`NAMES`].
+pub(crate) struct Top<'a> {
+    body: &'a [u8],
+    spans: [Option<Range<usize>>; NAMES.len()],
+    pub(crate) turns: Turns,
+}
+
+/// What a conversation says about itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Turns {
+    /// Digest of the system turns it begins with and of the first turn after them.
+    opening: Digest,
+    /// Whether somebody has answered already.
+    pub(crate) has_assistant: bool,
+    is_read: bool,
+}
+
+impl<'a> Top<'a> {
+    /// Reads all of a body; what is no JSON to its end is refused.
+    pub(crate) fn read(body: &'a [u8]) -> Result<Self, Fault> {
+        let mut top = Self { body, spans: Default::default(), turns: Turns::default() };
+        let mut twice = None;
+        let mut scanner = Scanner::new(body);
+        let read = scanner.object(|scanner, key| {
+            let Some(name) = place_of(key) else {
+                return scanner.value().map(|_| ());
+            };
+            let span = match NAMES[name].1 {
+                Field::Turns => top.turns(scanner)?,
+                _ => scanner.value()?,
+            };
+            if top.spans[name].replace(span).is_some() {
+                twice.get_or_insert(NAMES[name].0);
+            }
+            Ok(())
+        });
+        read.and_then(|()| scanner.end()).map_err(|Broken| Fault::Broken)?;
+        match twice {
+            Some(name) => Err(Fault::Twice(name)),
+            None => Ok(top),
+        }
+    }
+
+    /// Where a field stands.
+    pub(crate) fn at(&self, field: Field) -> Option<Range<usize>> {
+        let mut spans = NAMES.iter().zip(&self.spans).filter(|((_, named), _)| *named == field);
+        spans.find_map(|(_, span)| span.clone())
+    }
+
+    /// A field as it stands.
+    pub(crate) fn raw(&self, field: Field) -> Option<&'a [u8]> {
+        self.at(field).map(|span| &self.body[span])
+    }
+
+    /// Whether a stream is asked for.
+    pub(crate) fn flag(&self) -> Result<bool, BadRequest> {
+        match self.raw(Field::Stream) {
+            None | Some(b"null" | b"false") => Ok(false),
+            Some(b"true") => Ok(true),
+            Some(_) => Err(BadRequest::new(Some("stream"), "Invalid type for 'stream': expected a boolean.")),
+        }
+    }
+
+    /// The first explicit session key in the policy's order.
+    pub(crate) fn session(&self) -> Option<u64> {
+        let names_session = |raw: &&[u8]| memchr::memmem::find(raw, b"session").is_some();
+        let keys = [
+            self.raw(Field::PromptCacheKey),
+            self.raw(Field::PreviousResponse),
+            self.raw(Field::Conversation),
+            self.raw(Field::Metadata).filter(names_session),
+        ];
+        let key = keys.into_iter().flatten().find(|raw| !matches!(*raw, b"null" | b"\"\""))?;
+        let mut digest = Digest::default();
+        digest.write(key);
+        Some(digest.finish())
+    }
+
+    /// Digest of how the conversation began.
+    pub(crate) fn opening(&self, model: Option<&str>) -> u64 {
+        let mut digest = Digest::default();
+        digest.write(model.unwrap_or_default().as_bytes());
+        digest.write(self.raw(Field::System).unwrap_or_default());
+        match self.raw(Field::Turns) {
+            Some(raw) if !self.turns.is_read => digest.write(raw),
+            _ => digest.join(self.turns.opening.finish()),
+        }
+        digest.finish()
+    }
+
+    /// Takes a conversation: a list of turns, or anything else as it stands.
+    fn turns(&mut self, scanner: &mut Scanner<'a>) -> Result<Range<usize>, Broken> {
+        if scanner.peek() != Some(b'[') {
+            return scanner.value();
+        }
+        let start = scanner.position();
+        let mut turns = Turns { is_read: true, ..Turns::default() };
+        let mut is_opening = true;
+        scanner.array(|scanner| {
+            if scanner.peek() != Some(b'{') {
+                turns.is_read = false;
+                return scanner.value().map(|_| ());
+            }
+            let turn = Turn::read(scanner)?;
+            turns.has_assistant |= turn.is_assistant(self.body);
+            if is_opening && !turns.has_assistant {
+                turns.opening.write(&self.body[turn.content.clone()]);
+                is_opening = turn.is_system(self.body);
+            }
+            Ok(())
+        })?;
+        turns.has_assistant &= turns.is_read;
+        self.turns = turns;
+        Ok(start..scanner.position())
+    }
+}
+
+/// One turn of a conversation, in any dialect: only who speaks, and what as it stands.
+#[derive(Debug, Clone, Default)]
+struct Turn {
+    role: Range<usize>,
+    kind: Range<usize>,
+    content: Range<usize>,
+}
+
+impl Turn {
+    fn read(scanner: &mut Scanner<'_>) -> Result<Self, Broken> {
+        let mut turn = Self::default();
+        scanner.object(|scanner, key| {
+            let span = scanner.value()?;
+            match key {
+                b"role" => turn.role = span,
+                b"type" => turn.kind = span,
+                b"content" | b"parts" => turn.content = span,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(turn)
+    }
+
+    fn is_assistant(&self, body: &[u8]) -> bool {
+        matches!(&body[self.role.clone()], b"\"assistant\"" | b"\"model\"")
+            || matches!(
+                &body[self.kind.clone()],
+                b"\"reasoning\"" | b"\"function_call\"" | b"\"custom_tool_call\""
+            )
+    }
+
+    fn is_system(&self, body: &[u8]) -> bool {
+        matches!(&body[self.role.clone()], b"\"system\"" | b"\"developer\"")
+    }
+}
+
+/// The place of a raw key in [`NAMES`], also if somebody has escaped it.
+fn place_of(key: &[u8]) -> Option<usize> {
+    if !key.contains(&b'\\') {
+        return NAMES.iter().position(|(name, _)| name.as_bytes() == key);
+    }
+    let key: String = serde_json::from_slice(&[b"\"", key, b"\""].concat()).ok()?;
+    NAMES.iter().position(|(name, _)| *name == key)
+}
