@@ -4,12 +4,15 @@
 //! opened, a changed file is taken up, a signal drains. What happens to a request is decided elsewhere.
 
 mod client_key;
+mod door;
 mod executors;
 mod ground;
 mod parts;
 mod serve;
+mod watch;
 
 pub use client_key::seed;
+pub use door::limits;
 pub use ground::Ground;
 pub use parts::{assemble, params};
 pub use serve::{load, run, site};

@@ -1,25 +1,23 @@
-//! Read the configuration, open the door, reload on change, drain on a signal.
+//! Read the configuration, open the door, drain on a signal.
 
 use std::{
     env,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, SystemTime},
 };
 
 use anyhow::Context;
 use standin_conductor::Conductor;
 use standin_config::Config;
-use standin_server::{Client, Keyring, Limits, RequestIds, Site, serve};
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
+use standin_server::{Client, Keyring, RequestIds, Site, serve};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{
+    client_key, door,
+    ground::Ground,
+    parts::assemble,
+    watch::{Live, watch},
 };
-
-use crate::{client_key, ground::Ground, parts::assemble};
-
-/// How often the configuration file is looked at. Looking is robust where notifications are not: bind mounts, NFS.
-const WATCH_EVERY: Duration = Duration::from_secs(1);
 
 /// Reads the configuration an invocation names; without a file, the environment's, behind a client key of its own.
 ///
@@ -28,7 +26,11 @@ const WATCH_EVERY: Duration = Duration::from_secs(1);
 pub fn load(file: Option<&Path>) -> anyhow::Result<Config> {
     let sources = |name: &str| env::var(name).ok();
     match file {
-        Some(path) => Ok(Config::load(path, &sources)?),
+        Some(path) => {
+            let config = Config::load(path, &sources)?;
+            door::tls(&config, path)?;
+            Ok(config)
+        }
         None => {
             let mut config = Config::from_environment(&sources)?;
             let kept = client_key::keep()?;
@@ -52,7 +54,7 @@ fn announce(kept: &client_key::Kept) {
 }
 
 /// Callers' keys, ready to be asked.
-fn keyring(config: &Config) -> Keyring {
+pub(crate) fn keyring(config: &Config) -> Keyring {
     let client = |client: &standin_config::Client| Client {
         name: client.name.as_str().into(),
         digest: client.key.digest,
@@ -62,17 +64,17 @@ fn keyring(config: &Config) -> Keyring {
     Keyring::new(config.clients.iter().map(client).collect())
 }
 
-/// Everything between a configuration and a listener.
+/// Everything between a configuration and a listener; connections are plain.
 ///
 /// # Errors
 /// When a part cannot be built.
-pub async fn site(config: &Config, ground: &Ground) -> anyhow::Result<Arc<Site>> {
+pub async fn site(config: &Config, ground: &Ground) -> anyhow::Result<Site> {
     let assembly = assemble(config, ground).await?;
     ground.rekeyed(config);
     let clock = Arc::clone(&ground.clock);
     let conductor = Conductor::new(assembly, Arc::clone(&clock), client_key::seed());
     let ids = RequestIds::new(client_key::seed());
-    Ok(Arc::new(Site::new(conductor, keyring(config), clock, ids, Limits::default())))
+    Ok(Site::new(conductor, keyring(config), clock, ids, door::limits(config)))
 }
 
 /// Serves until a signal comes, then drains.
@@ -91,15 +93,22 @@ pub async fn run(file: Option<PathBuf>, listen: Option<std::net::SocketAddr>) ->
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
+    let taken = || format!("listen on {}", config.listen);
+    let socket = door::bind(config.listen).with_context(taken)?;
     let ground = Ground::new()?;
-    let site = site(&config, &ground).await?;
-    let listener =
-        TcpListener::bind(config.listen).await.with_context(|| format!("listen on {}", config.listen))?;
-    let address = listener.local_addr()?;
-    let models = site.conductor().models().len();
-    tracing::info!(%address, models, "standin {} is ready on http://{address}/v1", env!("CARGO_PKG_VERSION"));
+    let mut site = site(&config, &ground).await?;
+    let tls = file.as_deref().map(|file| door::tls(&config, file)).transpose()?.flatten().map(Arc::new);
+    if let Some(tls) = &tls {
+        site = site.with_tls(Arc::clone(tls));
+    }
+    let site = Arc::new(site);
+    let listener = door::listen(socket).with_context(taken)?;
+    let (address, models) = (listener.local_addr()?, site.conductor().models().len());
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    tracing::info!(%address, models, "standin {} is ready on {scheme}://{address}/v1", env!("CARGO_PKG_VERSION"));
     if let Some(file) = file {
-        tokio::spawn(watch(file, Arc::clone(&site), Arc::clone(&ground)));
+        let live = Live { file, listen, site: Arc::clone(&site), tls, ground: Arc::clone(&ground) };
+        tokio::spawn(watch(live, config));
     }
     tokio::spawn(Arc::clone(&ground).look_after(site.conductor().clone()));
     let drained = serve(listener, site, stopped()).await;
@@ -125,47 +134,4 @@ async fn stopped() {
         )]
         std::process::exit(1);
     });
-}
-
-/// Takes a changed file into use as a whole, or keeps what is there and says why.
-async fn watch(file: PathBuf, site: Arc<Site>, ground: Arc<Ground>) {
-    let stamp = |path: &Path| path.metadata().and_then(|meta| Ok((meta.modified()?, meta.len()))).ok();
-    let mut known: Option<(SystemTime, u64)> = stamp(&file);
-    let mut hangup = signal(SignalKind::hangup()).ok();
-    loop {
-        let is_told = tokio::select! {
-            () = tokio::time::sleep(WATCH_EVERY) => false,
-            () = told(hangup.as_mut()) => true,
-        };
-        let now = stamp(&file);
-        if !is_told && (now == known || now.is_none()) {
-            continue;
-        }
-        known = now;
-        let reloaded = async {
-            let config = load(Some(&file))?;
-            let assembly = assemble(&config, &ground).await?;
-            anyhow::Ok((config, assembly))
-        };
-        match reloaded.await {
-            Ok((config, assembly)) => {
-                site.conductor().reload(assembly);
-                site.rekey(keyring(&config));
-                for credential in ground.rekeyed(&config) {
-                    site.conductor().store().renewed(&credential);
-                }
-                tracing::info!(file = %file.display(), "configuration reloaded");
-            }
-            Err(error) => tracing::error!("kept the old configuration: {error:#}"),
-        }
-    }
-}
-
-async fn told(hangup: Option<&mut tokio::signal::unix::Signal>) {
-    match hangup {
-        Some(signal) => {
-            let _ = signal.recv().await;
-        }
-        None => std::future::pending().await,
-    }
 }

@@ -16,7 +16,7 @@ use crate::{
     config::{Admin, Client, ClientKey, Config, Policy, Route, Rule, Target},
     file::{self, File, Text},
     problem::{ConfigError, Problem, Problems},
-    secrets::{Sources, client_digest, is_sample, resolve},
+    secrets::{Sources, client_digest, is_sample, named_file, resolve},
     text::{address, duration},
 };
 
@@ -47,7 +47,8 @@ impl Config {
             wrong(std::mem::take(&mut problems.found))
         })?;
         let folder = path.parent().map_or_else(PathBuf::new, Path::to_owned);
-        let mut check = Check { problems, folder, sources, warnings: Vec::new(), logins: HashSet::new() };
+        let (warnings, files) = (Vec::new(), Vec::new());
+        let mut check = Check { problems, folder, sources, warnings, logins: HashSet::new(), files };
         match check.config(&file) {
             Some(config) if check.problems.found.is_empty() => Ok(config),
             _ => Err(wrong(check.problems.found)),
@@ -63,13 +64,15 @@ fn key_at(text: &str, at: usize) -> &str {
     if key.is_empty() { "the file" } else { key }
 }
 
-struct Check<'t> {
-    problems: Problems<'t>,
-    folder: PathBuf,
+pub(crate) struct Check<'t> {
+    pub(crate) problems: Problems<'t>,
+    pub(crate) folder: PathBuf,
     sources: &'t dyn Sources,
     warnings: Vec<String>,
     /// Files of logins that have an owner: two credentials would renew each other's tokens away.
     logins: HashSet<PathBuf>,
+    /// What was read beside the file itself.
+    pub(crate) files: Vec<PathBuf>,
 }
 
 impl Check<'_> {
@@ -79,6 +82,8 @@ impl Check<'_> {
             None => LISTEN.parse().ok(),
         };
         let admin = file.admin.as_ref().and_then(|admin| self.admin(admin));
+        let tls = file.tls.as_ref().and_then(|tls| self.tls(tls));
+        let limits = self.limits(&file.limits);
         let clients: Vec<_> = file.client.iter().filter_map(|client| self.client(client)).collect();
         self.unique("client.name", file.client.iter().map(|client| &client.name));
         self.unique("upstream.name", file.upstream.iter().map(|upstream| &upstream.name));
@@ -95,7 +100,20 @@ impl Check<'_> {
             self.problems.add(0..0, "upstream", "there is no [[upstream]]: nothing could be served");
         }
         let warnings = std::mem::take(&mut self.warnings);
-        Some(Config { listen, admin, clients, upstreams, routes, policy, rules, warnings })
+        let files = std::mem::take(&mut self.files);
+        Some(Config {
+            listen,
+            tls,
+            limits,
+            admin,
+            clients,
+            upstreams,
+            routes,
+            policy,
+            rules,
+            warnings,
+            files,
+        })
     }
 
     /// Without keys only this machine may call.
@@ -130,6 +148,7 @@ impl Check<'_> {
     }
 
     fn client(&mut self, client: &file::Client) -> Option<Client> {
+        self.files.extend(named_file(client.key.get_ref(), &self.folder));
         match client_digest(client.key.get_ref(), &self.folder, self.sources) {
             Ok(digest) => Some(Client {
                 name: client.name.get_ref().clone(),
@@ -145,6 +164,7 @@ impl Check<'_> {
     }
 
     fn secret(&mut self, key: &str, text: &Text) -> Option<Secret> {
+        self.files.extend(named_file(text.get_ref(), &self.folder));
         let secret = resolve(text.get_ref(), &self.folder, self.sources);
         let checked = secret.and_then(|secret| match is_sample(secret.expose()) {
             true => Err("this is a sample value, not a key".to_owned()),

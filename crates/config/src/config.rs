@@ -5,11 +5,17 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use serde::Deserialize;
 use standin_core::{ErrorClass, Secret};
 
+use crate::edge::{Limits, Tls};
+
 /// Everything an operator has said.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Where callers connect.
     pub listen: SocketAddr,
+    /// The certificate to serve with; without one, connections are plain.
+    pub tls: Option<Tls>,
+    /// What callers may cost.
+    pub limits: Limits,
     /// The operator's own listener, if there is one.
     pub admin: Option<Admin>,
     /// Who may call; empty means everybody, which is refused unless the listener is a loopback.
@@ -24,6 +30,8 @@ pub struct Config {
     pub rules: Vec<Rule>,
     /// What is odd but not wrong, for the log.
     pub warnings: Vec<String>,
+    /// What was read beside the file itself: a change there is a change of the configuration.
+    pub files: Vec<PathBuf>,
 }
 
 /// The operator's own listener.

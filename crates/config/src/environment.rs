@@ -4,6 +4,7 @@ use standin_core::Secret;
 
 use crate::{
     config::{Config, Credential, Kind, Policy, TOKEN_URL, Timeouts, Trust, Upstream, Wire},
+    edge::Limits,
     problem::ConfigError,
     secrets::{Sources, is_sample},
 };
@@ -73,6 +74,8 @@ impl Config {
         }
         Ok(Self {
             listen: ([127, 0, 0, 1], 8317).into(),
+            tls: None,
+            limits: Limits::default(),
             admin: None,
             clients: Vec::new(),
             upstreams,
@@ -80,6 +83,7 @@ impl Config {
             policy: Policy::default(),
             rules: Vec::new(),
             warnings: Vec::new(),
+            files: Vec::new(),
         })
     }
 }

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::config::{Kind, Strategy, Trust, UnknownFate, Wire};
+use crate::{
+    config::{Kind, Strategy, Trust, UnknownFate, Wire},
+    edge::{LimitsTable, TlsTable},
+};
 
 /// A text with its place in the file.
 pub(crate) type Text = Spanned<String>;
@@ -14,6 +17,9 @@ pub(crate) type Text = Spanned<String>;
 #[serde(deny_unknown_fields)]
 pub(crate) struct File {
     pub(crate) listen: Option<Text>,
+    pub(crate) tls: Option<TlsTable>,
+    #[serde(default)]
+    pub(crate) limits: LimitsTable,
     pub(crate) admin: Option<Admin>,
     #[serde(default)]
     pub(crate) client: Vec<Client>,

@@ -5,6 +5,7 @@
 
 mod check;
 mod config;
+mod edge;
 mod environment;
 mod file;
 mod problem;
@@ -15,6 +16,7 @@ pub use config::{
     Admin, Client, ClientKey, Config, Credential, Kind, Model, Policy, Route, Rule, Strategy, TOKEN_URL,
     Target, Timeouts, Trust, UnknownFate, Upstream, Wire,
 };
+pub use edge::{Limits, Tls};
 pub use environment::{KNOWN, WellKnown};
 pub use problem::{ConfigError, Problem};
 pub use secrets::{KEY_CHARS_MIN, Sources};

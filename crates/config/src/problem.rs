@@ -73,6 +73,11 @@ impl<'t> Problems<'t> {
         self.found.push(Problem { line, column, key: key.to_owned(), message: message.into() });
     }
 
+    /// The line of a place in the text, from 1.
+    pub(crate) fn line(&self, at: usize) -> usize {
+        self.place(at).0
+    }
+
     fn place(&self, at: usize) -> (usize, usize) {
         let before = &self.text[..self.text.floor_char_boundary(at)];
         let line = before.matches('\n').count() + 1;

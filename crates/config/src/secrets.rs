@@ -1,6 +1,9 @@
 //! Where secrets come from, and which of them are none.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use sha2::{Digest, Sha256};
 use standin_core::Secret;
@@ -27,8 +30,7 @@ pub(crate) fn resolve(written: &str, folder: &Path, sources: &dyn Sources) -> Re
             sources.variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         return value.map(Secret::new).ok_or_else(|| format!("the environment variable `{name}` is not set"));
     }
-    if let Some(path) = written.strip_prefix("file:") {
-        let path = folder.join(path);
+    if let Some(path) = named_file(written, folder) {
         let text =
             fs::read_to_string(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         let text = text.trim();
@@ -38,6 +40,11 @@ pub(crate) fn resolve(written: &str, folder: &Path, sources: &dyn Sources) -> Re
         return Ok(Secret::new(text));
     }
     Ok(Secret::new(written))
+}
+
+/// The file that `file:PATH` names.
+pub(crate) fn named_file(written: &str, folder: &Path) -> Option<PathBuf> {
+    written.strip_prefix("file:").map(|path| folder.join(path))
 }
 
 /// The digest of a caller's key, from `sha256:HEX` or from the key itself.

@@ -31,7 +31,7 @@ pub async fn run(once: bool) -> anyhow::Result<()> {
     let first = upstreams::start(upstreams::Script::RefuseModel).await?;
     let second = upstreams::start(upstreams::Script::Answer).await?;
     let config = Config::parse(&configuration(first, second), Path::new("demo.toml"), &|_: &str| None)?;
-    let site = standin_assembly::site(&config, &*standin_assembly::Ground::new()?).await?;
+    let site = Arc::new(standin_assembly::site(&config, &*standin_assembly::Ground::new()?).await?);
     let listener = match TcpListener::bind(ADDRESS).await {
         Ok(listener) => listener,
         Err(_) => TcpListener::bind("127.0.0.1:0").await?,

@@ -70,6 +70,11 @@ impl<S> Guard<S> {
         Self { framing: None, ..Self::new(socket, limits) }
     }
 
+    /// Ends the connection if nothing comes within the time that a head may take.
+    pub(crate) fn expect_first_byte(&mut self) {
+        self.head_timer = Some(Box::pin(tokio::time::sleep(self.head_max)));
+    }
+
     /// Where the connection's requests learn that they have to be refused.
     pub(crate) fn notice(&self) -> Notice {
         Arc::clone(&self.notice)

@@ -13,7 +13,7 @@ use standin_conductor::AnswerBody;
 use standin_core::{Dialect, RequestId};
 use standin_wire::{CallerError, ErrorKind};
 
-use crate::site::Site;
+use crate::{site::Site, streams::Turn};
 
 /// How far a server is on its way out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +50,7 @@ pub(crate) struct Departing {
     body: AnswerBody,
     /// Streams only: whole answers are out at once.
     last_words: Option<Box<LastWords>>,
+    turn: Option<Arc<Turn>>,
 }
 
 struct LastWords {
@@ -63,7 +64,11 @@ impl Departing {
         let is_whole = body.size_hint().exact().is_some();
         let last_words =
             (!is_whole).then(|| Box::new(LastWords { site: Arc::clone(site), dialect, id: id.clone() }));
-        Self { body, last_words }
+        let turn = Turn::current().filter(|_| !body.is_end_stream());
+        if let Some(turn) = &turn {
+            turn.is_callers();
+        }
+        Self { body, last_words, turn }
     }
 }
 
@@ -75,6 +80,9 @@ impl Body for Departing {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if let Some(turn) = &self.turn {
+            turn.is_ours();
+        }
         if let Some(words) = self.last_words.take_if(|words| words.site.is_cut()) {
             let tail = self.body.tail();
             // Dropping the answer closes the upstream connection behind it.
@@ -82,7 +90,11 @@ impl Body for Departing {
             let frame = standin_wire::error_frame(words.dialect, &stopping(), words.id.as_str(), &tail);
             return Poll::Ready(Some(Ok(Frame::data(frame))));
         }
-        Pin::new(&mut self.body).poll_frame(cx)
+        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if let Some(turn) = self.turn.as_ref().filter(|_| frame.is_some()) {
+            turn.is_callers();
+        }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -14,7 +14,7 @@ use standin_conductor::Conductor;
 use standin_core::Clock;
 use tokio::sync::Semaphore;
 
-use crate::{body, ids::RequestIds, keys::Keyring, limits::Limits};
+use crate::{body, ids::RequestIds, keys::Keyring, limits::Limits, tls::Tls};
 
 /// One gateway behind one or several listeners.
 pub struct Site {
@@ -23,6 +23,7 @@ pub struct Site {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: RequestIds,
     pub(crate) limits: Limits,
+    pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) bodies: Arc<Semaphore>,
     /// Seconds since 1970 when the process began: what lists give as the age of a model.
     pub(crate) created: i64,
@@ -47,11 +48,19 @@ impl Site {
             clock,
             ids,
             limits,
+            tls: None,
             bodies: body::budget(&limits),
             created: i64::try_from(since.as_secs()).unwrap_or(0),
             is_open: AtomicBool::new(true),
             is_cut: AtomicBool::new(false),
         }
+    }
+
+    /// The same site, spoken to over TLS.
+    #[must_use]
+    pub fn with_tls(mut self, tls: Arc<Tls>) -> Self {
+        self.tls = Some(tls);
+        self
     }
 
     /// Takes other callers' keys into use; requests under way keep what they were allowed.
