@@ -21,4 +21,5 @@ mod python;
 mod readme;
 mod repository;
 mod sizes;
+mod stories;
 mod streaming;

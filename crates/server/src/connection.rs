@@ -20,8 +20,9 @@ use tokio::{
 };
 
 use crate::{
+    framing::Objection,
     guard::{Guard, Notice},
-    handle::{handle, refuse_ambiguous},
+    handle::{handle, refuse_unread},
     multiplex::multiplexed,
     parting::{Departing, Phase},
     site::Site,
@@ -82,10 +83,10 @@ where
     let served = AtomicU64::new(0);
     let service = service_fn(move |request: Request<Incoming>| {
         let (site, number) = (Arc::clone(&site), served.fetch_add(1, Ordering::Relaxed));
-        let is_ambiguous = is_noticed(&notice, number);
+        let objection = objection(&notice, number);
         async move {
-            if is_ambiguous {
-                return Ok(closing(refuse_ambiguous(&site, &request)));
+            if let Some(objection) = objection {
+                return Ok(closing(refuse_unread(&site, &request, objection)));
             }
             Ok::<_, Infallible>(handle(site, request).await)
         }
@@ -113,8 +114,8 @@ where
     }
 }
 
-fn is_noticed(notice: &Notice, number: u64) -> bool {
-    notice.get().is_some_and(|finding| finding.request == number)
+fn objection(notice: &Notice, number: u64) -> Option<Objection> {
+    notice.get().filter(|finding| finding.request == number).map(|finding| finding.objection)
 }
 
 fn closing(mut reply: Response<Departing>) -> Response<Departing> {

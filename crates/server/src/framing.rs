@@ -11,7 +11,7 @@ const LINE_KEPT: usize = 64;
 
 /// Why a request is refused although hyper would take it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ambiguity {
+pub(crate) enum Objection {
     /// `content-length` and `transfer-encoding` in one head.
     LengthAndCoding,
     /// More than one `content-length`, be they equal.
@@ -20,18 +20,21 @@ pub(crate) enum Ambiguity {
     OddCoding,
     /// A line of the head that ends without a carriage return.
     BareLineEnd,
+    /// A head that is longer than it may be; hyper's own limit leaves room for twice as much.
+    LongHead,
 }
 
-/// Which request of a connection is ambiguous, counted from zero.
+/// Which request of a connection is refused, counted from zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Finding {
     pub(crate) request: u64,
-    pub(crate) ambiguity: Ambiguity,
+    pub(crate) objection: Objection,
 }
 
 /// Follows the bytes of one connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Framing {
+    head_bytes_max: usize,
     stage: Stage,
     head: HeadSoFar,
     line: Line,
@@ -62,7 +65,8 @@ struct HeadSoFar {
     length: Option<u64>,
     is_chunked: bool,
     is_broken: bool,
-    ambiguity: Option<Ambiguity>,
+    bytes: usize,
+    objection: Option<Objection>,
 }
 
 /// The beginning of a line whose end has not come yet.
@@ -90,6 +94,18 @@ impl Line {
 }
 
 impl Framing {
+    /// Follows a connection from its first byte.
+    pub(crate) fn new(head_bytes_max: usize) -> Self {
+        Self {
+            head_bytes_max,
+            stage: Stage::Between,
+            head: HeadSoFar::default(),
+            line: Line::default(),
+            requests: 0,
+            finding: None,
+        }
+    }
+
     /// Looks at the next bytes.
     pub(crate) fn push(&mut self, mut bytes: &[u8]) {
         while let Some((first, after)) = bytes.split_first() {
@@ -137,7 +153,14 @@ impl Framing {
 
     /// Reads one line, or keeps the beginning of one.
     fn lines<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
-        let Some(end) = memchr(b'\n', bytes) else {
+        let end = memchr(b'\n', bytes);
+        if self.stage == Stage::Head {
+            self.head.bytes += end.map_or(bytes.len(), |end| end + 1);
+            if self.head.bytes > self.head_bytes_max {
+                self.head.objection.get_or_insert(Objection::LongHead);
+            }
+        }
+        let Some(end) = end else {
             self.line.add(bytes);
             return &[];
         };
@@ -158,7 +181,7 @@ impl Framing {
         match self.stage {
             Stage::Head => {
                 if last != Some(b'\r') {
-                    self.head.ambiguity.get_or_insert(Ambiguity::BareLineEnd);
+                    self.head.objection.get_or_insert(Objection::BareLineEnd);
                 }
                 if line.is_empty() { self.end_head() } else { self.head.read(line) }
             }
@@ -171,10 +194,10 @@ impl Framing {
 
     fn end_head(&mut self) {
         let head = std::mem::take(&mut self.head);
-        let both = (head.length.is_some() && head.is_chunked).then_some(Ambiguity::LengthAndCoding);
+        let both = (head.length.is_some() && head.is_chunked).then_some(Objection::LengthAndCoding);
         let request = self.requests;
         self.requests += 1;
-        self.finding = head.ambiguity.or(both).map(|ambiguity| Finding { request, ambiguity });
+        self.finding = head.objection.or(both).map(|objection| Finding { request, objection });
         self.stage = match head.length {
             _ if self.finding.is_some() || head.is_broken => Stage::Blind,
             _ if head.is_chunked => Stage::ChunkSize,
@@ -191,7 +214,7 @@ impl HeadSoFar {
                 std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
             match digits.and_then(|digits| digits.parse().ok()) {
                 _ if self.length.is_some() => {
-                    self.ambiguity.get_or_insert(Ambiguity::SeveralLengths);
+                    self.objection.get_or_insert(Objection::SeveralLengths);
                 }
                 // hyper refuses what is no number.
                 None => self.is_broken = true,
@@ -199,7 +222,7 @@ impl HeadSoFar {
             }
         } else if let Some(value) = value_of(line, b"transfer-encoding") {
             if self.is_chunked || !value.eq_ignore_ascii_case(b"chunked") {
-                self.ambiguity.get_or_insert(Ambiguity::OddCoding);
+                self.objection.get_or_insert(Objection::OddCoding);
             }
             self.is_chunked = true;
         }
@@ -229,19 +252,21 @@ fn chunk(line: &[u8]) -> Stage {
 mod tests {
     use super::*;
 
+    const HEAD_MAX: usize = 10_000;
+
     /// What is found when the bytes come whole; the same has to be found however they are split.
-    fn check(bytes: &[u8], expected: Option<(u64, Ambiguity)>) -> Framing {
-        let mut whole = Framing::default();
+    fn check(bytes: &[u8], expected: Option<(u64, Objection)>) -> Framing {
+        let mut whole = Framing::new(HEAD_MAX);
         whole.push(bytes);
-        let expected = expected.map(|(request, ambiguity)| Finding { request, ambiguity });
+        let expected = expected.map(|(request, objection)| Finding { request, objection });
         assert_eq!(whole.finding(), expected, "{}", bytes.escape_ascii());
         for at in 0..bytes.len() {
-            let mut split = Framing::default();
+            let mut split = Framing::new(HEAD_MAX);
             split.push(&bytes[..at]);
             split.push(&bytes[at..]);
             assert_eq!((split.finding(), split.stage), (expected, whole.stage), "split at {at}");
         }
-        let mut dripped = Framing::default();
+        let mut dripped = Framing::new(HEAD_MAX);
         bytes.iter().for_each(|byte| dripped.push(&[*byte]));
         assert_eq!((dripped.finding(), dripped.stage), (expected, whole.stage), "byte by byte");
         whole
@@ -260,18 +285,19 @@ mod tests {
     fn a1_what_two_readers_might_frame_in_two_ways_is_found() {
         let head = |lines: &str| format!("POST / HTTP/1.1\r\nhost: h\r\n{lines}\r\n").into_bytes();
         let cases = [
-            ("content-length: 5\r\ntransfer-encoding: chunked\r\n", Ambiguity::LengthAndCoding),
-            ("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", Ambiguity::LengthAndCoding),
-            ("content-length: 5\r\ncontent-length: 5\r\n", Ambiguity::SeveralLengths),
-            ("content-length: 5\r\nx: y\r\ncontent-length: 6\r\n", Ambiguity::SeveralLengths),
-            ("transfer-encoding: identity, chunked\r\n", Ambiguity::OddCoding),
-            ("transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n", Ambiguity::OddCoding),
-            ("x: y\nz: 1\r\n", Ambiguity::BareLineEnd),
+            ("content-length: 5\r\ntransfer-encoding: chunked\r\n", Objection::LengthAndCoding),
+            ("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", Objection::LengthAndCoding),
+            ("content-length: 5\r\ncontent-length: 5\r\n", Objection::SeveralLengths),
+            ("content-length: 5\r\nx: y\r\ncontent-length: 6\r\n", Objection::SeveralLengths),
+            ("transfer-encoding: identity, chunked\r\n", Objection::OddCoding),
+            ("transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n", Objection::OddCoding),
+            ("x: y\nz: 1\r\n", Objection::BareLineEnd),
+            (&"x: 0123456789\r\n".repeat(HEAD_MAX / 15), Objection::LongHead),
         ];
-        for (lines, ambiguity) in cases {
-            check(&head(lines), Some((0, ambiguity)));
+        for (lines, objection) in cases {
+            check(&head(lines), Some((0, objection)));
             let before = head("content-length: 2\r\n");
-            check(&[&before[..], b"ok", &head(lines), b"GET /smuggled"].concat(), Some((1, ambiguity)));
+            check(&[&before[..], b"ok", &head(lines), b"GET /smuggled"].concat(), Some((1, objection)));
         }
     }
 

@@ -55,7 +55,7 @@ impl<S> Guard<S> {
     pub(crate) fn new(socket: S, limits: &Limits) -> Self {
         Self {
             socket,
-            framing: Some(Framing::default()),
+            framing: Some(Framing::new(limits.head_bytes_max)),
             notice: Notice::default(),
             head_max: limits.head_max,
             stall_max: limits.stall_max,

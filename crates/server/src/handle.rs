@@ -13,10 +13,11 @@ use standin_wire::{BadRequest, CallerError, ErrorKind, RequestHead, read_request
 
 use crate::{
     body,
+    framing::Objection,
     keys::{Keyring, Known, presented, without_key},
     listing,
     parting::{Departing, unless_cut},
-    refusal::{ambiguous, plain, refuse, upgrade_required},
+    refusal::{objected, plain, refuse, upgrade_required},
     routes::{Action, Route, route},
     site::Site,
     wishes::{self, Wishes},
@@ -47,11 +48,15 @@ where
     mark(reply, &site, dialect, &id)
 }
 
-/// Answers a request that two readers might frame in two ways.
-pub(crate) fn refuse_ambiguous<B>(site: &Arc<Site>, request: &Request<B>) -> Response<Departing> {
+/// Answers a request that is not even read.
+pub(crate) fn refuse_unread<B>(
+    site: &Arc<Site>,
+    request: &Request<B>,
+    objection: Objection,
+) -> Response<Departing> {
     let id = site.ids.next();
     let Route { dialect, .. } = route_for(request.method(), request.uri().path(), request.headers());
-    mark(refuse(dialect, &ambiguous(), &id), site, dialect, &id)
+    mark(refuse(dialect, &objected(objection), &id), site, dialect, &id)
 }
 
 fn panicked(id: &RequestId) -> CallerError {

@@ -6,6 +6,8 @@ use standin_conductor::AnswerBody;
 use standin_core::{Dialect, RequestId};
 use standin_wire::{CallerError, ErrorKind};
 
+use crate::framing::Objection;
+
 /// An error as a reply.
 pub(crate) fn refuse(dialect: Dialect, error: &CallerError, id: &RequestId) -> Response<AnswerBody> {
     let rendered = standin_wire::render_error(dialect, error, id.as_str());
@@ -30,9 +32,20 @@ pub(crate) fn plain(status: StatusCode, kind: &'static str, body: impl Into<Byte
     reply
 }
 
-/// Two readers might find two requests in the same bytes.
-pub(crate) fn ambiguous() -> CallerError {
-    let message =
-        "The request's framing is ambiguous: one content-length or one chunked transfer-encoding, please.";
-    CallerError::new(ErrorKind::InvalidRequest, message)
+/// Two readers might find two requests in the same bytes, or one might read for too long.
+pub(crate) fn objected(objection: Objection) -> CallerError {
+    let (kind, message) = match objection {
+        Objection::LengthAndCoding => {
+            (ErrorKind::InvalidRequest, "A request has a content-length or a transfer-encoding, not both.")
+        }
+        Objection::SeveralLengths => (ErrorKind::InvalidRequest, "A request has one content-length."),
+        Objection::OddCoding => {
+            (ErrorKind::InvalidRequest, "The only transfer-encoding of a request is chunked.")
+        }
+        Objection::BareLineEnd => {
+            (ErrorKind::InvalidRequest, "The lines of a request's head end with CR LF.")
+        }
+        Objection::LongHead => (ErrorKind::HeadersTooLarge, "The request's head is longer than it may be."),
+    };
+    CallerError::new(kind, message)
 }

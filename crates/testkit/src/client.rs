@@ -69,7 +69,15 @@ impl Connection {
     /// # Panics
     /// When the other side has closed.
     pub async fn send(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).await.expect("write a request");
+        self.try_send(bytes).await.expect("write a request");
+    }
+
+    /// Writes bytes as they are, to somebody who may have closed.
+    ///
+    /// # Errors
+    /// When the other side has closed.
+    pub async fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.stream.write_all(bytes).await
     }
 
     /// Waits for the head of the next reply; `None` when the connection ended instead.
@@ -88,7 +96,12 @@ impl Connection {
     /// When the connection ends before a head.
     pub async fn exchange(&mut self, request: &[u8]) -> Reply {
         self.send(request).await;
-        let head = self.head().await.expect("a reply has a head");
+        self.reply().await.expect("a reply has a head")
+    }
+
+    /// Reads the next whole reply; `None` when the connection ended instead.
+    pub async fn reply(&mut self) -> Option<Reply> {
+        let head = self.head().await?;
         let (mut framing, mut body) = (reply_body(&head), BytesMut::new());
         let is_complete = loop {
             if let Some(piece) = (!framing.is_over()).then(|| framing.take(&mut self.buffer)).flatten() {
@@ -99,7 +112,7 @@ impl Connection {
                 break framing == Body::UntilClose;
             }
         };
-        Reply { head, body: body.freeze(), is_complete }
+        Some(Reply { head, body: body.freeze(), is_complete })
     }
 
     /// Waits until the other side closes, and returns all that came before.
@@ -181,7 +194,7 @@ pub async fn stream(address: SocketAddr, request: &[u8]) -> Streaming {
 /// Replies to some statuses have no body, whatever their headers say.
 fn reply_body(head: &Head) -> Body {
     match head.status() {
-        204 | 304 => Body::Sized(0),
+        100..=199 | 204 | 304 => Body::Sized(0),
         _ => head.body(),
     }
 }
