@@ -8,10 +8,9 @@ use std::{
 use crate::repository::{root, sources};
 
 /// Lines that no test holds yet. The list only ever gets shorter.
-const OWED: [&str; 43] = [
-    "A1", "A2", "A3", "A4", "A5", "A6", "A7", "A8", "A9", "B3", "C7", "C10", "D2", "D3", "D4", "D5", "D8",
-    "D10", "K1", "K3", "K5", "K6", "K7", "K8", "K10", "K11", "S1", "S2", "S4", "S5", "S6", "S7", "L1", "L2",
-    "L3", "L4", "L5", "L6", "N1", "N2", "X1", "X2", "X3",
+const OWED: [&str; 30] = [
+    "A8", "A9", "B3", "C7", "C10", "D2", "D3", "D8", "D10", "K1", "K3", "K6", "K7", "K8", "K10", "K11", "S1",
+    "S2", "S4", "L1", "L2", "L3", "L4", "L5", "L6", "N1", "N2", "X1", "X2", "X3",
 ];
 
 /// The ids of the document, in its order.

@@ -95,6 +95,13 @@ impl fmt::Display for Upstream {
     }
 }
 
+/// Bytes of memory that are really there, now and at their highest since the start.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Memory {
+    pub(crate) now: usize,
+    pub(crate) peak: usize,
+}
+
 /// A running gateway; it ends with this value.
 pub(crate) struct Gateway {
     child: Child,
@@ -110,14 +117,27 @@ impl Gateway {
 
     /// Starts it with some more configuration in front of the upstreams.
     pub(crate) async fn with(more: &str, upstreams: impl IntoIterator<Item = Upstream>) -> Self {
+        Self::start(&configuration(more, upstreams), ("info", "json")).await
+    }
+
+    /// Starts it so that it says more, or in another format.
+    pub(crate) async fn logging(
+        level: &str,
+        format: &str,
+        upstreams: impl IntoIterator<Item = Upstream>,
+    ) -> Self {
+        Self::start(&configuration("", upstreams), (level, format)).await
+    }
+
+    async fn start(configuration: &str, (level, format): (&str, &str)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join(FILE);
-        fs::write(&file, configuration(more, upstreams)).unwrap();
+        fs::write(&file, configuration).unwrap();
         let log = File::create(folder.path().join("log")).unwrap();
         let child = Command::new(binary())
             .args(["serve", "--config"])
             .arg(&file)
-            .envs([("STANDIN_LOG", "info"), ("STANDIN_LOG_FORMAT", "json")])
+            .envs([("STANDIN_LOG", level), ("STANDIN_LOG_FORMAT", format)])
             .env("HOME", folder.path())
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
@@ -181,6 +201,16 @@ impl Gateway {
         timeout(START_MAX, saying)
             .await
             .unwrap_or_else(|_| panic!("{text:?} is not in the log:\n{}", self.log()));
+    }
+
+    /// What it has of the machine's memory.
+    pub(crate) fn memory(&self) -> Memory {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let bytes = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a line of the status");
+            1024 * line.trim().trim_end_matches(" kB").parse::<usize>().expect("kilobytes")
+        };
+        Memory { now: bytes("VmRSS:"), peak: bytes("VmHWM:") }
     }
 
     /// Where it listens.

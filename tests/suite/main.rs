@@ -13,6 +13,7 @@ mod captures;
 mod catalogue;
 mod clients;
 mod door;
+mod edge;
 mod faults;
 mod gateway;
 mod lifecycle;
