@@ -53,8 +53,14 @@ pub(crate) enum Act {
     Reply(u16, &'static str),
     /// No reply at all.
     Silence,
+    /// A whole reply after some milliseconds.
+    Late(u64, u16, &'static str),
+    /// A whole reply with one header, after none.
+    Told(u16, (&'static str, String), String),
     /// The connection is refused.
     Refused,
+    /// The executor's own mistake.
+    Panic,
     /// A stream: what happens after which time.
     Stream(Vec<(u64, Beat)>),
 }
@@ -67,6 +73,7 @@ pub(crate) enum Beat {
     Finish,
     Error(&'static str),
     Break,
+    Panic,
 }
 
 /// A whole answer as an OpenAI-compatible upstream gives it.
@@ -78,7 +85,7 @@ pub(crate) const CALLERS_FAULT: &str = r#"{"error":{"message":"Invalid type for 
 
 /// One credential's script; the last act repeats.
 pub(crate) struct Scripted {
-    acts: Mutex<VecDeque<Act>>,
+    pub(crate) acts: Mutex<VecDeque<Act>>,
     pub(crate) calls: AtomicUsize,
     pub(crate) open: Arc<AtomicUsize>,
 }
@@ -99,14 +106,17 @@ impl Executor for Scripted {
         let guard = Open::new(&self.open);
         Box::pin(async move {
             match act {
-                Act::Reply(status, body) => Ok(Reply {
-                    status: StatusCode::from_u16(status).unwrap(),
-                    headers: HeaderMap::from_iter([(
-                        http::header::CONTENT_TYPE,
-                        HeaderValue::from_static("application/json"),
-                    )]),
-                    body: ReplyBody::Whole(Bytes::from_static(body.as_bytes())),
-                }),
+                Act::Reply(status, body) => Ok(reply(status, Bytes::from_static(body.as_bytes()))),
+                Act::Late(after, status, body) => {
+                    tokio::time::sleep(Duration::from_millis(after)).await;
+                    Ok(reply(status, Bytes::from_static(body.as_bytes())))
+                }
+                Act::Told(status, (name, value), body) => {
+                    let mut told = reply(status, body.into());
+                    told.headers.insert(name, HeaderValue::try_from(value).unwrap());
+                    Ok(told)
+                }
+                Act::Panic => panic!("an executor's own mistake"),
                 Act::Silence => std::future::pending().await,
                 Act::Refused => Err(SendError {
                     class: ErrorClass::Connect,
@@ -126,6 +136,15 @@ impl Executor for Scripted {
                 }),
             }
         })
+    }
+}
+
+fn reply(status: u16, body: Bytes) -> Reply {
+    let json = (http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Reply {
+        status: StatusCode::from_u16(status).unwrap(),
+        headers: HeaderMap::from_iter([json]),
+        body: ReplyBody::Whole(body),
     }
 }
 
@@ -173,6 +192,7 @@ impl FrameStream for Played {
                 frame(Mark::Terminal, "data: end\n\n".to_owned())
             }
             Beat::Error(json) => frame(Mark::Error, format!("data: {json}\n\n")),
+            Beat::Panic => panic!("an executor's own mistake"),
             Beat::Break => Poll::Ready(Some(Err(SendError {
                 class: ErrorClass::Connect,
                 progress: Progress::Sent,
@@ -215,6 +235,11 @@ impl Stage {
     }
 
     pub(crate) fn with_params(scripts: Vec<Vec<Act>>, params: Params) -> Self {
+        Self::of_family(None, scripts, params)
+    }
+
+    /// All upstreams are of one provider family, whose words the classifier knows.
+    pub(crate) fn of_family(family: Option<&str>, scripts: Vec<Vec<Act>>, params: Params) -> Self {
         let scripts: Vec<_> = scripts
             .into_iter()
             .map(|acts| {
@@ -231,7 +256,8 @@ impl Stage {
             declared.credentials.push(Credential::new(name, name));
             declared.models.push(Model { aliases: vec!["m".into()], ..Model::new(name, "m1") });
             executors.insert((*name).into(), Arc::clone(script) as Arc<dyn Executor>);
-            let upstream = Upstream { id: (*name).into(), family: None, trust: Trust::Codes };
+            let upstream =
+                Upstream { id: (*name).into(), family: family.map(str::to_owned), trust: Trust::Codes };
             upstreams.insert((*name).into(), upstream);
         }
         let routing = Routing::build(&declared).unwrap();
