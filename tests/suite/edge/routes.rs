@@ -29,19 +29,20 @@ fn dialect(reply: &client::Reply) -> &'static str {
 async fn a10_what_is_not_there_is_told_in_the_dialect_of_its_neighbours() {
     let (gateway, upstream) = stage("").await;
     let text = [("content-type", "text/plain")];
-    let cases: [(&str, &str, &[(&str, &str)], u16, &str); 12] = [
-        ("POST", "/v1/nothing", &[], 404, "openai"),
-        ("POST", "/v1/messages/nothing", &[], 404, "anthropic"),
-        ("POST", "/v1beta/nothing", &[], 404, "gemini"),
-        ("GET", "/nothing", &[], 404, "openai"),
-        ("GET", "/v1/chat/completions", &[], 405, "openai"),
-        ("DELETE", "/v1/responses", &[], 405, "openai"),
-        ("GET", "/v1/messages", &[], 405, "anthropic"),
-        ("GET", "/v1beta/models/words:generateContent", &[], 404, "gemini"),
+    let none: [(&str, &str); 0] = [];
+    let cases = [
+        ("POST", "/v1/nothing", &none[..], 404, "openai"),
+        ("POST", "/v1/messages/nothing", &none, 404, "anthropic"),
+        ("POST", "/v1beta/nothing", &none, 404, "gemini"),
+        ("GET", "/nothing", &none, 404, "openai"),
+        ("GET", "/v1/chat/completions", &none, 405, "openai"),
+        ("DELETE", "/v1/responses", &none, 405, "openai"),
+        ("GET", "/v1/messages", &none, 405, "anthropic"),
+        ("GET", "/v1beta/models/words:generateContent", &none, 404, "gemini"),
         ("POST", "/v1/chat/completions", &text, 415, "openai"),
         ("POST", "/v1/messages", &text, 415, "anthropic"),
         ("POST", "/v1beta/models/words:generateContent", &text, 415, "gemini"),
-        ("PROPFIND", "/v1/chat/completions", &[], 405, "openai"),
+        ("PROPFIND", "/v1/chat/completions", &none, 405, "openai"),
     ];
     for (method, target, headers, status, shape) in cases {
         let reply = ask(&gateway, method, target, headers).await;
