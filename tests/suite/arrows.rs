@@ -10,19 +10,20 @@ use serde_json::Value;
 use crate::repository::{metadata, root};
 
 /// For every room the rooms that it may name in `[dependencies]`.
-const ARROWS: [(&str, &[&str]); 19] = [
+const ARROWS: [(&str, &[&str]); 20] = [
     ("core", &[]),
     ("classify", &["core"]),
     ("policy", &["core"]),
     ("store", &["core"]),
     ("config", &["core"]),
     ("wire", &["core"]),
+    ("tokens", &["core"]),
     ("upstream", &["core", "wire"]),
     ("openai-compat", &["core", "wire", "upstream"]),
     ("codex", &["core", "wire", "upstream"]),
     ("gemini", &["core", "wire", "upstream"]),
     ("anthropic", &["core", "wire", "upstream"]),
-    ("conductor", &["core", "wire", "upstream", "policy", "classify", "store"]),
+    ("conductor", &["core", "wire", "tokens", "upstream", "policy", "classify", "store"]),
     ("server", &["core", "wire", "upstream", "conductor", "config"]),
     (
         "assembly",

@@ -13,9 +13,10 @@ use arc_swap::ArcSwap;
 use standin_core::{AffinityKey, Clock, ModelAlias, Moment, RequestId};
 use standin_policy::{Affinity, Ask, ConversationTurn, RouteIndex, Run, forgotten_at};
 use standin_store::{BudgetRate, Limits, Shown, Store};
+use standin_upstream::CallerRequest;
 
 use crate::{
-    Answer, AnswerBody,
+    Answer, AnswerBody, count,
     drive::{Drive, Driven, early_head},
     ending::Refusal,
     hold::Hold,
@@ -90,11 +91,14 @@ impl Conductor {
             return Refusal::unknown_model(&request).into_answer();
         };
         let speaking = snapshot.speaking(call.dialect, call.operation);
+        let counting = count::asked(&request);
         if !snapshot.serves(route, speaking.as_deref()) {
-            return Refusal::wrong_dialect(&request).into_answer();
+            let refusal = Refusal::wrong_dialect(&request);
+            return counted(counting, refusal).await;
         }
         let now = shared.clock.now();
-        let deadline = request.timeout.map(|timeout| now + timeout);
+        let patience = counting.as_ref().map(|_| count::WAIT_MAX);
+        let deadline = request.timeout.into_iter().chain(patience).min().map(|timeout| now + timeout);
         let mut ask = Ask::new(call.operation, shared.seed.fetch_add(1, Ordering::Relaxed));
         ask.deadline = deadline;
         ask.pin = request.pin.clone();
@@ -107,7 +111,10 @@ impl Conductor {
         let recorder = Recorder::new(Arc::clone(shared), snapshot, request, run, now, deadline);
         let mut drive = Box::pin(Drive::new(Arc::clone(shared), recorder, Arc::clone(&is_head_out)).go());
         if !is_streaming {
-            return finish(drive.await);
+            return match drive.await {
+                Driven::Failed(refusal) if !count::is_callers(&refusal) => counted(counting, *refusal).await,
+                driven => finish(driven),
+            };
         }
         match tokio::time::timeout(hold_max, drive.as_mut()).await {
             Ok(driven) => finish(driven),
@@ -197,6 +204,15 @@ impl std::fmt::Debug for Conductor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Conductor").field("snapshot", &self.shared.snapshot.load()).finish_non_exhaustive()
     }
+}
+
+/// A count of our own in place of a refusal, if a count was asked for.
+async fn counted(counting: Option<Arc<CallerRequest>>, refusal: Refusal) -> Answer {
+    let count = match counting {
+        Some(call) => count::here(call).await,
+        None => None,
+    };
+    count.unwrap_or_else(|| refusal.into_answer())
 }
 
 fn finish(driven: Driven) -> Answer {

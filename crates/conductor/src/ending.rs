@@ -51,6 +51,11 @@ impl Refusal {
         Self::plain(request, ErrorKind::UnsupportedParameter, &message).about("model")
     }
 
+    /// What kind of error it is.
+    pub(crate) const fn kind(&self) -> ErrorKind {
+        self.error.kind
+    }
+
     fn plain(request: &Request, kind: ErrorKind, message: &str) -> Self {
         Self {
             dialect: request.call.dialect,

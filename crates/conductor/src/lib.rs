@@ -8,6 +8,7 @@ mod answer;
 mod attempt;
 mod clock;
 mod conductor;
+mod count;
 mod drive;
 mod ending;
 mod flow;

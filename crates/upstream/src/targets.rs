@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use http::Uri;
 use standin_core::{Dialect, Operation, UpstreamModel};
+use standin_wire::StreamForm;
 
 use crate::{CallerRequest, Endpoint, EndpointError, Family, Route, base::base_path};
 
@@ -56,17 +57,12 @@ impl Targets {
         };
         let row = self.0.iter().find(is_it)?;
         let target = match request.is_streaming {
-            true if wants_events(request) => row.events.as_ref(),
+            true if request.stream_form() == StreamForm::Events => row.events.as_ref(),
             true => row.stream.as_ref(),
             false => None,
         };
         target.unwrap_or(&row.whole).of(model)
     }
-}
-
-/// Where a stream has two forms, events are asked for in the query.
-fn wants_events(request: &CallerRequest) -> bool {
-    request.query.as_deref().is_some_and(|query| query.split('&').any(|pair| pair == "alt=sse"))
 }
 
 /// The path under which the operations of a family stand at an endpoint.

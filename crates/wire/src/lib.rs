@@ -5,6 +5,7 @@
 
 mod array;
 mod chat;
+mod count;
 mod depth;
 mod digest;
 mod echo;
@@ -28,6 +29,7 @@ mod top;
 mod usage;
 mod value;
 
+pub use count::token_count;
 pub use depth::DEPTH_MAX;
 pub use error::{CallerError, ErrorCause, ErrorKind};
 pub use form::{StreamForm, StreamTail};
