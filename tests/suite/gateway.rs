@@ -117,7 +117,16 @@ impl Gateway {
 
     /// Starts it with some more configuration in front of the upstreams.
     pub(crate) async fn with(more: &str, upstreams: impl IntoIterator<Item = Upstream>) -> Self {
-        Self::start(&configuration(more, upstreams), ("info", "json")).await
+        Self::beside(&[], more, upstreams).await
+    }
+
+    /// Starts it with these files beside its configuration.
+    pub(crate) async fn beside(
+        files: &[(&str, &str)],
+        more: &str,
+        upstreams: impl IntoIterator<Item = Upstream>,
+    ) -> Self {
+        Self::start(files, &configuration(more, upstreams), ("info", "json")).await
     }
 
     /// Starts it so that it says more, or in another format.
@@ -126,11 +135,14 @@ impl Gateway {
         format: &str,
         upstreams: impl IntoIterator<Item = Upstream>,
     ) -> Self {
-        Self::start(&configuration("", upstreams), (level, format)).await
+        Self::start(&[], &configuration("", upstreams), (level, format)).await
     }
 
-    async fn start(configuration: &str, (level, format): (&str, &str)) -> Self {
+    async fn start(files: &[(&str, &str)], configuration: &str, (level, format): (&str, &str)) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
         let file = folder.path().join(FILE);
         fs::write(&file, configuration).unwrap();
         let log = File::create(folder.path().join("log")).unwrap();
@@ -156,7 +168,7 @@ impl Gateway {
             let place = log
                 .lines()
                 .find(|line| line.contains("is ready on"))
-                .and_then(|line| line.split("http://").nth(1)?.split('/').next()?.parse().ok());
+                .and_then(|line| line.split("://").nth(1)?.split('/').next()?.parse().ok());
             if let Some(address) = place {
                 return address;
             }
@@ -170,6 +182,11 @@ impl Gateway {
     /// Changes its configuration file; the upstreams are the new ones.
     pub(crate) fn rewrite(&self, upstreams: impl IntoIterator<Item = Upstream>) {
         fs::write(self.folder.path().join(FILE), configuration("", upstreams)).unwrap();
+    }
+
+    /// The path of a file beside its configuration, or of the configuration itself.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// Sends it a signal, by the name that `kill` knows.
