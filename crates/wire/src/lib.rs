@@ -5,6 +5,7 @@
 
 mod array;
 mod chat;
+mod conversation;
 mod count;
 mod depth;
 mod digest;
@@ -29,6 +30,7 @@ mod top;
 mod usage;
 mod value;
 
+pub use conversation::session_after;
 pub use count::token_count;
 pub use depth::DEPTH_MAX;
 pub use error::{CallerError, ErrorCause, ErrorKind};

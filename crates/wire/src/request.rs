@@ -8,6 +8,7 @@ use std::{borrow::Cow, ops::Range};
 use standin_core::{Dialect, Operation};
 
 use crate::{
+    conversation::session,
     depth,
     top::{Fault, Field, Top},
 };
@@ -70,7 +71,7 @@ pub fn read_request(dialect: Dialect, operation: Operation, body: &[u8]) -> Resu
     }
     head.wants_usage =
         top.raw(Field::StreamOptions).is_some_and(|raw| memchr::memmem::find(raw, b"true").is_some());
-    head.session = top.session();
+    head.session = session(&top);
     head.opening = top.opening(head.model.as_deref());
     head.has_assistant_turn = top.turns.has_assistant;
     Ok(head)

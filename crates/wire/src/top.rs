@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::{
+    conversation::write_content,
     digest::Digest,
     request::BadRequest,
     scan::{Broken, Scanner},
@@ -112,26 +113,11 @@ impl<'a> Top<'a> {
         }
     }
 
-    /// The first explicit session key in the policy's order.
-    pub(crate) fn session(&self) -> Option<u64> {
-        let names_session = |raw: &&[u8]| memchr::memmem::find(raw, b"session").is_some();
-        let keys = [
-            self.raw(Field::PromptCacheKey),
-            self.raw(Field::PreviousResponse),
-            self.raw(Field::Conversation),
-            self.raw(Field::Metadata).filter(names_session),
-        ];
-        let key = keys.into_iter().flatten().find(|raw| !matches!(*raw, b"null" | b"\"\""))?;
-        let mut digest = Digest::default();
-        digest.write(key);
-        Some(digest.finish())
-    }
-
     /// Digest of how the conversation began.
     pub(crate) fn opening(&self, model: Option<&str>) -> u64 {
         let mut digest = Digest::default();
         digest.write(model.unwrap_or_default().as_bytes());
-        digest.write(self.raw(Field::System).unwrap_or_default());
+        write_content(&mut digest, self.raw(Field::System).unwrap_or_default());
         match self.raw(Field::Turns) {
             Some(raw) if !self.turns.is_read => digest.write(raw),
             _ => digest.join(self.turns.opening.finish()),
@@ -155,7 +141,7 @@ impl<'a> Top<'a> {
             let turn = Turn::read(scanner)?;
             turns.has_assistant |= turn.is_assistant(self.body);
             if is_opening && !turns.has_assistant {
-                turns.opening.write(&self.body[turn.content.clone()]);
+                write_content(&mut turns.opening, &self.body[turn.content.clone()]);
                 is_opening = turn.is_system(self.body);
             }
             Ok(())
@@ -192,15 +178,19 @@ impl Turn {
 
     fn is_assistant(&self, body: &[u8]) -> bool {
         matches!(&body[self.role.clone()], b"\"assistant\"" | b"\"model\"")
-            || matches!(
-                &body[self.kind.clone()],
-                b"\"reasoning\"" | b"\"function_call\"" | b"\"custom_tool_call\""
-            )
+            || is_of_a_model(&body[self.kind.clone()])
     }
 
     fn is_system(&self, body: &[u8]) -> bool {
         matches!(&body[self.role.clone()], b"\"system\"" | b"\"developer\"")
     }
+}
+
+/// Whether an input item of Responses is one that only a model brings about: a thought, a call, what came of a call.
+fn is_of_a_model(kind: &[u8]) -> bool {
+    matches!(kind, b"\"reasoning\"" | b"\"compaction\"" | b"\"item_reference\"")
+        || kind.ends_with(b"_call\"")
+        || kind.ends_with(b"_output\"")
 }
 
 /// The place of a raw key in [`NAMES`], also if somebody has escaped it.
