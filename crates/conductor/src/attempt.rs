@@ -25,7 +25,7 @@ pub(crate) struct HoldLimits {
 /// What an attempt came to.
 pub(crate) enum Attempted {
     /// A whole reply, ready for the caller.
-    Whole { status: StatusCode, headers: HeaderMap, body: Bytes, usage: Usage },
+    Whole { status: StatusCode, headers: HeaderMap, body: Bytes, usage: Usage, kept_as: Option<String> },
     /// A stream that has begun to say something.
     Stream { headers: HeaderMap, held: VecDeque<Frame>, stream: Box<dyn FrameStream> },
     /// A failure, with the upstream's own body where there was one.
@@ -82,12 +82,12 @@ impl Judge<'_> {
             return Attempted::Failed(self.not_a_stream(headers, &body));
         }
         match standin_wire::read_reply(self.request.dialect, self.request.operation, &body) {
-            WholeReply::Complete { model_span, usage } => {
+            WholeReply::Complete { model_span, usage, kept_as } => {
                 let body = match model_span {
                     Some(span) => standin_wire::splice_model(&body, &span, self.request.model.as_str()),
                     None => body,
                 };
-                Attempted::Whole { status, headers: relay_headers(headers), body, usage }
+                Attempted::Whole { status, headers: relay_headers(headers), body, usage, kept_as }
             }
             WholeReply::ErrorInside => Attempted::Failed(self.inside(headers, &body, Transport::Body200)),
             WholeReply::Empty => {

@@ -183,20 +183,36 @@ impl Conductor {
     }
 
     fn affinity(&self, request: &Request) -> Option<Affinity> {
+        let key = |told| self.shared.conversation(request, told);
+        Some(match request.session {
+            Some(session) => Affinity { key: key(Told::Session(session)), turn: ConversationTurn::Later },
+            None => {
+                let turn = match request.has_assistant_turn {
+                    true => ConversationTurn::Later,
+                    false => ConversationTurn::First,
+                };
+                Affinity { key: key(Told::Opening(request.opening)), turn }
+            }
+        })
+    }
+}
+
+/// By what a conversation is known again.
+#[derive(Debug, Clone, Copy, Hash)]
+pub(crate) enum Told {
+    /// A key that the caller gives it.
+    Session(u64),
+    /// How it began.
+    Opening(u64),
+}
+
+impl Shared {
+    /// The conversation of one client about one model that is told so.
+    pub(crate) fn conversation(&self, request: &Request, told: Told) -> AffinityKey {
         let client = request.client.as_ref().map(|client| client.as_str());
         let model = request.call.model.as_str();
-        let digest = |kind: u8, number: u64| {
-            let half =
-                |salt: u8| u128::from(self.shared.digests.hash_one((salt, kind, number, client, model)));
-            AffinityKey(half(0) << 64 | half(1))
-        };
-        Some(match request.session {
-            Some(session) => Affinity { key: digest(0, session), turn: ConversationTurn::Later },
-            None if request.has_assistant_turn => {
-                Affinity { key: digest(1, request.opening), turn: ConversationTurn::Later }
-            }
-            None => Affinity { key: digest(1, request.opening), turn: ConversationTurn::First },
-        })
+        let half = |salt: u8| u128::from(self.digests.hash_one((salt, told, client, model)));
+        AffinityKey(half(0) << 64 | half(1))
     }
 }
 

@@ -70,8 +70,8 @@ impl Drive {
                 Ready::Attempt(attempt, admission) => {
                     self.recorder.begin(attempt, admission);
                     match self.attempt(&attempt).await {
-                        Some(Attempted::Whole { status, headers, body, usage }) => {
-                            self.recorder.succeed(usage);
+                        Some(Attempted::Whole { status, headers, body, usage, kept_as }) => {
+                            self.recorder.succeed(usage, kept_as.as_deref());
                             return Driven::Whole { status, headers, body };
                         }
                         Some(Attempted::Stream { headers, held, stream }) => {

@@ -100,7 +100,8 @@ impl Flow {
             return Some(self.fail(StreamFault::CutShort));
         }
         self.stage = Stage::Ended;
-        self.recorder.succeed(self.stream.usage());
+        let tail = self.stream.tail();
+        self.recorder.succeed(self.stream.usage(), tail.kept_as());
         self.stream.trailer()
     }
 

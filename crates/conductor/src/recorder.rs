@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use http::HeaderMap;
-use standin_core::{Dialect, ErrorClass, Failure, Moment, Outcome, Progress};
+use standin_core::{Dialect, ErrorClass, Failure, Memory as _, Moment, Outcome, Progress};
 use standin_policy::{Attempt, Ending, Run, Trail, opened, settle};
 use standin_store::Admission;
 use standin_upstream::{CallerRequest, FrameStream};
@@ -17,7 +17,7 @@ use standin_wire::Usage;
 
 use crate::{
     attempt::{Failed, Judge, StreamFault},
-    conductor::Shared,
+    conductor::{Shared, Told},
     ending::Refusal,
     request::Request,
     snapshot::Snapshot,
@@ -94,9 +94,15 @@ impl Recorder {
         }
     }
 
-    /// The answer was complete.
-    pub(crate) fn succeed(&mut self, usage: Usage) {
+    /// The answer was complete. `kept_as` is the id by which a later request may go on from it: only the account that
+    /// keeps it can, so the conversation stays there.
+    pub(crate) fn succeed(&mut self, usage: Usage, kept_as: Option<&str>) {
         self.usage = usage;
+        if let (Some(id), Some((attempt, _))) = (kept_as, &self.current) {
+            let key = self.shared.conversation(&self.request, Told::Session(standin_wire::session_after(id)));
+            let candidate = self.run.candidate(attempt).clone();
+            self.snapshot.session.bind(key, candidate, attempt.started, self.shared.clock.now());
+        }
         self.settle(Outcome::Success(self.request.call.operation.evidence()));
         self.ending = Some(Ending::Served);
     }

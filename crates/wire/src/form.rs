@@ -44,9 +44,17 @@ pub struct StreamTail {
     pub next_sequence: u64,
     /// The id that the answer has given itself, where it does so at its beginning.
     pub response_id: Option<String>,
+    /// Whether the upstream keeps the answer under that id.
+    pub is_kept: bool,
 }
 
 impl StreamTail {
+    /// The id by which a later request may go on from the answer.
+    #[must_use]
+    pub fn kept_as(&self) -> Option<&str> {
+        self.response_id.as_deref().filter(|_| self.is_kept)
+    }
+
     /// A stream in this form of which nothing has gone out.
     #[must_use]
     pub fn unsent(form: StreamForm) -> Self {

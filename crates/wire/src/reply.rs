@@ -15,6 +15,8 @@ pub enum WholeReply {
         model_span: Option<Range<usize>>,
         /// What it used.
         usage: Usage,
+        /// The id by which a later request may go on from it, where the upstream keeps it.
+        kept_as: Option<String>,
     },
     /// It has the shape of an answer and says nothing.
     Empty,
@@ -36,7 +38,7 @@ pub(crate) enum Said {
 #[must_use]
 pub fn read_reply(dialect: Dialect, operation: Operation, body: &[u8]) -> WholeReply {
     if operation == Operation::Passthrough {
-        return WholeReply::Complete { model_span: None, usage: Usage::default() };
+        return WholeReply::Complete { model_span: None, usage: Usage::default(), kept_as: None };
     }
     let Ok(text) = std::str::from_utf8(body) else {
         return WholeReply::NotTheDialect("a 200 that is no UTF-8 text");
@@ -59,7 +61,11 @@ pub fn read_reply(dialect: Dialect, operation: Operation, body: &[u8]) -> WholeR
         Some(Said::Foreign(what)) => WholeReply::NotTheDialect(what),
         Some(Said::Error) => WholeReply::ErrorInside,
         Some(Said::Nothing) => WholeReply::Empty,
-        Some(Said::Answer(usage)) => WholeReply::Complete { model_span: model_span(dialect, body), usage },
+        Some(Said::Answer(usage)) => {
+            let is_kept = operation == Operation::Responses;
+            let kept_as = is_kept.then(|| responses::kept_as(text)).flatten();
+            WholeReply::Complete { model_span: model_span(dialect, body), usage, kept_as }
+        }
     }
 }
 
@@ -74,7 +80,7 @@ mod tests {
     #[test]
     fn an_answer_is_complete_and_its_model_can_be_replaced() {
         let body = r#"{"id":"x","model":"up","choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":1}}"#;
-        let WholeReply::Complete { model_span, usage } = chat(body) else { panic!("{:?}", chat(body)) };
+        let WholeReply::Complete { model_span, usage, .. } = chat(body) else { panic!("{:?}", chat(body)) };
         assert_eq!(&body[model_span.unwrap()], "\"up\"");
         assert_eq!((usage.input_tokens, usage.output_tokens, usage.total_tokens), (Some(3), Some(1), None));
     }

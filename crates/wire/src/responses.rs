@@ -47,6 +47,8 @@ struct Response<'a> {
     status: Option<&'a RawValue>,
     #[serde(borrow, default)]
     error: Option<&'a RawValue>,
+    #[serde(default, deserialize_with = "lenient")]
+    store: Option<bool>,
     #[serde(borrow, default)]
     output: Option<&'a RawValue>,
     #[serde(default, deserialize_with = "lenient")]
@@ -64,6 +66,8 @@ impl Response<'_> {
 pub(crate) struct Numbering {
     pub(crate) next_sequence: u64,
     pub(crate) response_id: Option<String>,
+    /// Whether the upstream keeps the answer, as it does unless it was told not to.
+    pub(crate) is_kept: bool,
 }
 
 impl Numbering {
@@ -94,6 +98,7 @@ pub(crate) fn read(data: &[u8], standing: &mut Standing, numbering: &mut Numberi
             standing.usage = usage.into();
         }
         if numbering.response_id.is_none() {
+            numbering.is_kept = response.store != Some(false);
             numbering.response_id = response.id.map(Cow::into_owned);
         }
         standing.is_complete |= matches!(kind, "response.completed" | "response.incomplete");
@@ -124,6 +129,12 @@ fn item_says(item: &RawValue) -> bool {
         Some("reasoning") => has("summary") || has("content") || has("encrypted_content"),
         _ => true,
     }
+}
+
+/// The id by which a later request may go on from a whole reply.
+pub(crate) fn kept_as(text: &str) -> Option<String> {
+    let response = serde_json::from_str::<Response<'_>>(text).ok()?;
+    response.id.filter(|_| response.store != Some(false)).map(Cow::into_owned)
 }
 
 /// Reads a whole reply.

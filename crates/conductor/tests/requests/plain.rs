@@ -1,5 +1,10 @@
 //! Whole answers: who serves, who is asked, what is shown.
 
+use std::sync::Arc;
+
+use standin_conductor::Request;
+use standin_core::{Dialect, Operation};
+
 use crate::stage::{Act, CALLERS_FAULT, SERVED, Stage, UNSUPPORTED, text};
 
 #[tokio::test(start_paused = true)]
@@ -58,4 +63,40 @@ async fn every_decision_can_be_read_by_the_request_id() {
     let story = stage.conductor.story(&id).unwrap();
     let told = serde_json::to_string(&*story).unwrap();
     assert!(told.contains("model_unsupported") && told.contains("served"), "{told}");
+}
+
+/// A request of OpenAI Responses that goes on from an earlier response, or from none.
+fn going_on_from(stage: &Stage, response: Option<&str>) -> Request {
+    let mut request = stage.request(false);
+    let call = Arc::get_mut(&mut request.call).unwrap();
+    (call.dialect, call.operation) = (Dialect::OpenaiResponses, Operation::Responses);
+    request.session = response.map(standin_wire::session_after);
+    request
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conversation_goes_on_with_whoever_keeps_its_last_response() {
+    let a = r#"{"id":"resp_a","object":"response","status":"completed","model":"m1","output":[{}]}"#;
+    let b = r#"{"id":"resp_b","object":"response","status":"completed","model":"m1","output":[{}]}"#;
+    let stage = Stage::new(vec![vec![Act::Reply(200, a)], vec![Act::Reply(200, b)]]);
+    for _ in 0..6 {
+        let answer = text(stage.conductor.run(going_on_from(&stage, None)).await).await;
+        let (id, served) = if answer.contains("resp_a") { ("resp_a", 0) } else { ("resp_b", 1) };
+        let before = stage.calls()[served];
+        for _ in 0..3 {
+            assert_eq!(stage.conductor.run(going_on_from(&stage, Some(id))).await.status, 200);
+        }
+        assert_eq!(stage.calls()[served], before + 3, "{id}");
+    }
+    assert_eq!(stage.calls(), [12, 12], "first turns are still balanced");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_that_nobody_keeps_binds_nothing() {
+    let body = r#"{"id":"resp_1","object":"response","status":"completed","store":false,"model":"m1","output":[{}]}"#;
+    let stage = Stage::new(vec![vec![Act::Reply(200, body)], vec![Act::Reply(200, body)]]);
+    for response in [None, Some("resp_1")] {
+        assert_eq!(stage.conductor.run(going_on_from(&stage, response)).await.status, 200);
+    }
+    assert_eq!(stage.calls(), [1, 1]);
 }

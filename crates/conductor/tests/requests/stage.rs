@@ -92,7 +92,7 @@ pub(crate) struct Scripted {
 
 impl Executor for Scripted {
     fn serves(&self, dialect: Dialect, _: Operation) -> bool {
-        dialect == Dialect::OpenaiChat
+        matches!(dialect, Dialect::OpenaiChat | Dialect::OpenaiResponses)
     }
 
     fn send<'a>(
