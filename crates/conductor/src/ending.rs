@@ -77,6 +77,7 @@ impl Refusal {
         let wait = Wait::until(report.deadline, clock);
         let error = &mut refusal.error;
         (error.retry_after, error.retry_at) = (wait.after, wait.at);
+        error.has_free_path = report.deadline.is_some_and(|deadline| deadline <= clock.now());
         error.cause = report.cause.class().map(|class| cause(class, report));
         if let Cause::Upstream(class) = report.cause
             && speaks_of_the_request(class)

@@ -140,6 +140,23 @@ impl ErrorKind {
         }
     }
 
+    /// Whether it is an upstream's trouble, with which another path may have none.
+    pub(crate) const fn is_upstreams(self) -> bool {
+        matches!(
+            self,
+            Self::Cooldown
+                | Self::ModelUnsupported
+                | Self::NoPath
+                | Self::CredentialsRejected
+                | Self::UpstreamFailed
+                | Self::UpstreamOverloaded
+                | Self::UpstreamRouteMissing
+                | Self::UpstreamTooLarge
+                | Self::UpstreamTimeout
+                | Self::AtCapacity
+        )
+    }
+
     /// Whether the same request can be answered otherwise within seconds.
     pub(crate) const fn may_pass(self) -> bool {
         matches!(
@@ -169,6 +186,8 @@ pub struct CallerError {
     pub code: Option<String>,
     /// The upstream's own status in place of ours.
     pub status: Option<u16>,
+    /// Whether another path is free at this moment, so that the same request sent again is likely to be served.
+    pub has_free_path: bool,
     /// How long until a path is due again.
     pub retry_after: Option<Duration>,
     /// The same as a point in time.
@@ -191,6 +210,14 @@ pub struct ErrorCause {
 }
 
 impl CallerError {
+    /// Whether a client that repeats the request right away is likely to be served.
+    pub(crate) fn is_worth_repeating(&self) -> bool {
+        match self.kind {
+            ErrorKind::Busy | ErrorKind::Internal => true,
+            kind => self.has_free_path && kind.is_upstreams(),
+        }
+    }
+
     /// An error that says no more than its kind and a sentence.
     #[must_use]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
@@ -200,6 +227,7 @@ impl CallerError {
             param: None,
             code: None,
             status: None,
+            has_free_path: false,
             retry_after: None,
             retry_at: None,
             cause: None,

@@ -44,6 +44,8 @@ pub struct StreamTail {
     pub next_sequence: u64,
     /// The id that the answer has given itself, where it does so at its beginning.
     pub response_id: Option<String>,
+    /// When it says that it began, in seconds since 1970.
+    pub created_at: Option<u64>,
     /// Whether the upstream keeps the answer under that id.
     pub is_kept: bool,
 }

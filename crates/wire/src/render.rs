@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use standin_core::Dialect;
 
 use crate::{
-    error::CallerError,
+    error::{CallerError, ErrorKind},
     form::{StreamForm, StreamTail},
 };
 
@@ -16,6 +16,9 @@ use crate::{
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(30);
 /// Bytes of upstream wording that are passed on.
 const WORDS_BYTES_MAX: usize = 2048;
+
+/// The type, and the code, of trouble that may be gone at once.
+const SERVER_ERROR: &str = "server_error";
 
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
@@ -62,7 +65,15 @@ pub fn error_frame(dialect: Dialect, error: &CallerError, request_id: &str, tail
             let before = if tail.is_open { ",\n" } else { "[" };
             format!("{before}{}\n]\n", body(dialect, error, request_id))
         }
-        Dialect::OpenaiChat | Dialect::Gemini => format!("data: {}\n\n", body(dialect, error, request_id)),
+        Dialect::OpenaiChat => {
+            let mut body = body(dialect, error, request_id);
+            // Agents repeat an answer that broke with this type until it comes whole, however hopeless that is.
+            if body["error"]["type"] == SERVER_ERROR && !error.is_worth_repeating() {
+                body["error"]["type"] = json!("upstream_error");
+            }
+            format!("data: {body}\n\n")
+        }
+        Dialect::Gemini => format!("data: {}\n\n", body(dialect, error, request_id)),
         Dialect::AnthropicMessages => {
             format!("event: error\ndata: {}\n\n", body(dialect, error, request_id))
         }
@@ -131,19 +142,39 @@ fn gemini_body(error: &CallerError) -> Value {
 }
 
 fn failed_response(error: &CallerError, request_id: &str, tail: &StreamTail) -> Value {
-    let code = match error.code.as_deref().unwrap_or(error.kind.openai().2) {
-        "model_cooldown" | "concurrency_limit" => "rate_limit_exceeded",
-        code @ ("context_length_exceeded" | "insufficient_quota" | "usage_not_included") => code,
-        _ => "server_error",
-    };
+    let (code, advice) = failure_code(error);
+    let message = format!("{}{advice}", words(&error.message));
     json!({
         "type": "response.failed",
         "sequence_number": tail.next_sequence,
         "response": {
-            "id": tail.response_id.as_deref().unwrap_or(request_id), "object": "response", "status": "failed", "output": [],
-            "error": {"code": code, "message": words(&error.message)}
+            "id": tail.response_id.as_deref().unwrap_or(request_id), "object": "response",
+            "created_at": tail.created_at.unwrap_or_default(), "status": "failed",
+            "error": {"code": code, "message": message}, "incomplete_details": null, "output": [], "usage": null,
+            "parallel_tool_calls": true, "tool_choice": "auto", "tools": [], "metadata": {}
         }
     })
+}
+
+/// The code of a failed response, by which Codex decides: it repeats a `server_error` at once, waits as long as a
+/// `rate_limit_exceeded` says in its words, and gives up at everything else that stands here.
+fn failure_code(error: &CallerError) -> (&'static str, String) {
+    const GIVEN: [&str; 3] = ["context_length_exceeded", "insufficient_quota", "usage_not_included"];
+    let given = GIVEN.into_iter().find(|code| error.code.as_deref() == Some(code));
+    let wait = error.retry_after.filter(|wait| *wait <= RETRY_AFTER_MAX);
+    let plain = |code| (code, String::new());
+    match (error.kind, wait) {
+        _ if error.is_worth_repeating() => plain(SERVER_ERROR),
+        _ if given.is_some() => plain(given.unwrap_or_default()),
+        (ErrorKind::ContextTooLong, _) => plain("context_length_exceeded"),
+        (ErrorKind::Cooldown | ErrorKind::AtCapacity | ErrorKind::NoPath, Some(wait)) => {
+            let seconds = wait.as_millis().div_ceil(1000).max(1);
+            ("rate_limit_exceeded", format!(" Please try again in {seconds}s."))
+        }
+        (ErrorKind::Cooldown | ErrorKind::AtCapacity, None) => plain("insufficient_quota"),
+        (kind, _) if kind.may_pass() => plain("server_is_overloaded"),
+        _ => plain("invalid_prompt"),
+    }
 }
 
 /// When it is worth trying again, and what stands behind it.
@@ -177,7 +208,7 @@ fn number(name: HeaderName, value: u128) -> Option<(HeaderName, HeaderValue)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ErrorCause, ErrorKind};
+    use crate::ErrorCause;
 
     fn header<'r>(rendered: &'r RenderedError, name: &str) -> Option<&'r str> {
         let found = rendered.headers.iter().find(|(key, _)| key.as_str() == name);
@@ -251,5 +282,59 @@ mod tests {
         for dialect in Dialect::ALL {
             assert_eq!(render_error(dialect, &error, "r").status, 403);
         }
+    }
+
+    fn told(dialect: Dialect, error: &CallerError) -> Value {
+        let frame = error_frame(dialect, error, "req_1", &StreamTail::default());
+        let text = std::str::from_utf8(&frame).unwrap();
+        serde_json::from_str(text.split_once("data: ").unwrap().1).unwrap()
+    }
+
+    #[test]
+    fn a_broken_stream_asks_to_be_repeated_only_while_another_path_is_free() {
+        let mut error = CallerError::new(ErrorKind::UpstreamFailed, "it broke");
+        let code =
+            |error: &CallerError| told(Dialect::OpenaiResponses, error)["response"]["error"]["code"].clone();
+        let kind = |error: &CallerError| told(Dialect::OpenaiChat, error)["error"]["type"].clone();
+        assert_eq!((code(&error), kind(&error)), (json!("server_is_overloaded"), json!("upstream_error")));
+        error.has_free_path = true;
+        assert_eq!((code(&error), kind(&error)), (json!("server_error"), json!("server_error")));
+        let own = CallerError { has_free_path: true, ..CallerError::new(ErrorKind::ContentPolicy, "no") };
+        assert_eq!((code(&own), kind(&own)), (json!("invalid_prompt"), json!("invalid_request_error")));
+    }
+
+    #[test]
+    fn a_failed_response_says_how_long_to_wait_if_that_is_short() {
+        let failure =
+            |seconds| told(Dialect::OpenaiResponses, &waiting(seconds))["response"]["error"].clone();
+        assert_eq!(
+            failure(12),
+            json!({"code": "rate_limit_exceeded", "message": "wait Please try again in 12s."})
+        );
+        assert_eq!(failure(3_600)["code"], "insufficient_quota");
+    }
+
+    #[test]
+    fn a_failed_response_goes_on_from_what_went_before() {
+        let tail =
+            StreamTail { next_sequence: 7, response_id: Some("resp_1".to_owned()), ..StreamTail::default() };
+        let error = CallerError::new(ErrorKind::UpstreamFailed, "it broke");
+        let frame = error_frame(Dialect::OpenaiResponses, &error, "req_1", &tail);
+        let text = std::str::from_utf8(&frame).unwrap();
+        assert!(text.starts_with("event: response.failed\ndata: {"), "{text}");
+        assert!(text.contains(r#""sequence_number":7"#) && text.contains(r#""id":"resp_1""#), "{text}");
+    }
+
+    #[test]
+    fn an_array_is_closed_behind_its_error_whether_it_had_begun_or_not() {
+        let frame = |is_open| {
+            let tail = StreamTail { is_open, ..StreamTail::unsent(StreamForm::Array) };
+            let frame = error_frame(Dialect::Gemini, &waiting(12), "req_1", &tail);
+            let before = if is_open { "[{}" } else { "" };
+            let text = format!("{before}{}", std::str::from_utf8(&frame).unwrap());
+            serde_json::from_str::<Vec<Value>>(&text).unwrap()
+        };
+        assert_eq!((frame(true).len(), frame(false).len()), (2, 1));
+        assert_eq!(frame(true)[1]["error"]["code"], 429);
     }
 }

@@ -48,6 +48,8 @@ struct Response<'a> {
     #[serde(borrow, default)]
     error: Option<&'a RawValue>,
     #[serde(default, deserialize_with = "lenient")]
+    created_at: Option<u64>,
+    #[serde(default, deserialize_with = "lenient")]
     store: Option<bool>,
     #[serde(borrow, default)]
     output: Option<&'a RawValue>,
@@ -66,6 +68,7 @@ impl Response<'_> {
 pub(crate) struct Numbering {
     pub(crate) next_sequence: u64,
     pub(crate) response_id: Option<String>,
+    pub(crate) created_at: Option<u64>,
     /// Whether the upstream keeps the answer, as it does unless it was told not to.
     pub(crate) is_kept: bool,
 }
@@ -98,6 +101,7 @@ pub(crate) fn read(data: &[u8], standing: &mut Standing, numbering: &mut Numberi
             standing.usage = usage.into();
         }
         if numbering.response_id.is_none() {
+            numbering.created_at = response.created_at;
             numbering.is_kept = response.store != Some(false);
             numbering.response_id = response.id.map(Cow::into_owned);
         }

@@ -170,6 +170,7 @@ impl StreamReader {
             is_open: self.is_array_open && !self.is_closed,
             next_sequence: numbering.map_or(0, |numbering| numbering.next_sequence),
             response_id: numbering.and_then(|numbering| numbering.response_id.clone()),
+            created_at: numbering.and_then(|numbering| numbering.created_at),
             is_kept: numbering.is_some_and(|numbering| numbering.is_kept),
         }
     }
