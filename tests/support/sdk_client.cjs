@@ -3,11 +3,17 @@
 //
 //     sdk_client.cjs CLIENT ROOT_URL KEY
 //
-// The twin of sdk_client.py: lines `{"do": ..., "model": ...}` come in; `{"piece": TEXT}` for every piece of a stream and
+// The twin of sdk_client.py; the client is made by the lines of docs/clients.md. Lines `{"do": ..., "model": ...}` come in; `{"piece": TEXT}` for every piece of a stream and
 // then `{"done": {...}}` go out. All settings but URL and key are the library's own, retries included.
 "use strict";
 
+const fs = require("node:fs");
+const path = require("node:path");
 const readline = require("node:readline");
+
+const DOCUMENT = path.join(__dirname, "..", "..", "docs", "clients.md");
+// Where the document says that the gateway is.
+const DOCUMENTED_ROOT = "http://127.0.0.1:8317";
 
 const QUESTION = "What happens when a model cannot go on?";
 const TOOL_NAME = "get_weather";
@@ -20,6 +26,14 @@ const TOOL_SCHEMA = {
 };
 
 const say = (line) => process.stdout.write(JSON.stringify(line) + "\n");
+
+/** Runs the lines that docs/clients.md has for a client, and returns what they call `names`. */
+function documented(client, root, ...names) {
+  const text = fs.readFileSync(DOCUMENT, "utf8");
+  const code = text.split(`<!-- tested: ${client}, code -->\n\`\`\`js\n`)[1].split("```")[0];
+  const body = `${code.replaceAll(DOCUMENTED_ROOT, root)}\nreturn { ${names.join(", ")} };`;
+  return new Function("require", "process", body)(require, process);
+}
 
 /** Passes the pieces of a stream on as they come, and returns all of it. */
 async function spoken(pieces) {
@@ -43,9 +57,8 @@ function called(name, given) {
   return { name, arguments: typeof given === "string" ? JSON.parse(given) : given };
 }
 
-function openaiChat(root, key) {
-  const { OpenAI } = require("openai");
-  const client = new OpenAI({ baseURL: `${root}/v1`, apiKey: key });
+function openaiChat(root) {
+  const { client } = documented("openai for JavaScript", root, "client");
   const question = { role: "user", content: QUESTION };
   const tools = [
     { type: "function", function: { name: TOOL_NAME, description: TOOL_TEXT, parameters: TOOL_SCHEMA } },
@@ -79,9 +92,8 @@ function openaiChat(root, key) {
   };
 }
 
-function openaiResponses(root, key) {
-  const { OpenAI } = require("openai");
-  const client = new OpenAI({ baseURL: `${root}/v1`, apiKey: key });
+function openaiResponses(root) {
+  const { client } = documented("openai for JavaScript", root, "client");
   const question = { role: "user", content: QUESTION };
   const tools = [
     { type: "function", name: TOOL_NAME, description: TOOL_TEXT, parameters: TOOL_SCHEMA, strict: false },
@@ -117,9 +129,8 @@ function openaiResponses(root, key) {
   };
 }
 
-function anthropic(root, key) {
-  const { Anthropic } = require("@anthropic-ai/sdk");
-  const client = new Anthropic({ baseURL: root, apiKey: key });
+function anthropic(root) {
+  const { client } = documented("anthropic for JavaScript", root, "client");
   const question = { role: "user", content: QUESTION };
   const tools = [{ name: TOOL_NAME, description: TOOL_TEXT, input_schema: TOOL_SCHEMA }];
   const asked = (model, more) => ({ model, max_tokens: 500, messages: [question], ...more });
@@ -149,9 +160,8 @@ function anthropic(root, key) {
   };
 }
 
-function googleGenai(root, key) {
-  const { GoogleGenAI } = require("@google/genai");
-  const { models } = new GoogleGenAI({ apiKey: key, httpOptions: { baseUrl: root } });
+function googleGenai(root) {
+  const { models } = documented("google-genai for JavaScript", root, "client").client;
   const question = { role: "user", parts: [{ text: QUESTION }] };
   const functions = [{ name: TOOL_NAME, description: TOOL_TEXT, parametersJsonSchema: TOOL_SCHEMA }];
   const config = { tools: [{ functionDeclarations: functions }] };
@@ -226,27 +236,16 @@ const CLIENTS = {
   "openai-responses": openaiResponses,
   anthropic,
   "google-genai": googleGenai,
-  "ai-sdk-compatible"(root, key) {
-    const { createOpenAICompatible } = require("@ai-sdk/openai-compatible");
-    return aiSdk(createOpenAICompatible({ name: "standin", baseURL: `${root}/v1`, apiKey: key }));
-  },
-  "ai-sdk-openai"(root, key) {
-    const { createOpenAI } = require("@ai-sdk/openai");
-    return aiSdk(createOpenAI({ baseURL: `${root}/v1`, apiKey: key }));
-  },
-  "ai-sdk-anthropic"(root, key) {
-    const { createAnthropic } = require("@ai-sdk/anthropic");
-    return aiSdk(createAnthropic({ baseURL: `${root}/v1`, apiKey: key }));
-  },
-  "ai-sdk-google"(root, key) {
-    const { createGoogleGenerativeAI } = require("@ai-sdk/google");
-    return aiSdk(createGoogleGenerativeAI({ baseURL: `${root}/v1beta`, apiKey: key }));
-  },
+  "ai-sdk-compatible": (root) => aiSdk(documented("AI SDK", root, "chat").chat),
+  "ai-sdk-openai": (root) => aiSdk(documented("AI SDK", root, "responses").responses),
+  "ai-sdk-anthropic": (root) => aiSdk(documented("AI SDK", root, "messages").messages),
+  "ai-sdk-google": (root) => aiSdk(documented("AI SDK", root, "gemini").gemini),
 };
 
 async function main() {
   const [name, root, key] = process.argv.slice(2);
-  const client = CLIENTS[name](root, key);
+  process.env.STANDIN_KEY = key;
+  const client = CLIENTS[name](root);
   for await (const line of readline.createInterface({ input: process.stdin })) {
     const wanted = JSON.parse(line);
     let report;

@@ -3,7 +3,7 @@
 
     sdk_client.py CLIENT ROOT_URL KEY
 
-Reads lines `{"do": ..., "model": ...}` from standard input. For each one it writes a line `{"piece": TEXT}` for every
+The client is made by the lines of docs/clients.md. Reads lines `{"do": ..., "model": ...}` from standard input. For each one it writes a line `{"piece": TEXT}` for every
 piece of a stream as it comes, and then `{"done": {...}}` with what is known: text, called, count, models, error.
 All settings but URL and key are the library's own, retries included.
 """
@@ -13,6 +13,8 @@ import os
 import pathlib
 import sys
 import tempfile
+
+import documented
 
 QUESTION = "What happens when a model cannot go on?"
 TOOL_NAME = "get_weather"
@@ -44,10 +46,8 @@ def called(name, arguments):
 
 
 class OpenAIChat:
-    def __init__(self, root, key):
-        import openai
-
-        self.client = openai.OpenAI(base_url=f"{root}/v1", api_key=key)
+    def __init__(self, root):
+        self.client = documented.run("openai for Python", root)["client"]
         self.tools = [
             {"type": "function", "function": {"name": TOOL_NAME, "description": TOOL_TEXT, "parameters": TOOL_SCHEMA}}
         ]
@@ -86,10 +86,8 @@ class OpenAIChat:
 
 
 class OpenAIResponses:
-    def __init__(self, root, key):
-        import openai
-
-        self.client = openai.OpenAI(base_url=f"{root}/v1", api_key=key)
+    def __init__(self, root):
+        self.client = documented.run("openai for Python", root)["client"]
         self.tools = [{"type": "function", "name": TOOL_NAME, "description": TOOL_TEXT, "parameters": TOOL_SCHEMA}]
 
     def create(self, model, items=(), **more):
@@ -133,10 +131,8 @@ class OpenAIResponses:
 
 
 class Anthropic:
-    def __init__(self, root, key):
-        import anthropic
-
-        self.client = anthropic.Anthropic(base_url=root, api_key=key)
+    def __init__(self, root):
+        self.client = documented.run("anthropic for Python", root)["client"]
         self.tools = [{"name": TOOL_NAME, "description": TOOL_TEXT, "input_schema": TOOL_SCHEMA}]
 
     def asked(self, model, messages=(), **more):
@@ -174,12 +170,11 @@ class Anthropic:
 
 
 class GoogleGenAI:
-    def __init__(self, root, key):
-        from google import genai
+    def __init__(self, root):
         from google.genai import types
 
         self.types = types
-        self.client = genai.Client(api_key=key, http_options=types.HttpOptions(base_url=root))
+        self.client = documented.run("google-genai for Python", root)["client"]
         function = types.FunctionDeclaration(
             name=TOOL_NAME, description=TOOL_TEXT, parameters_json_schema=TOOL_SCHEMA
         )
@@ -219,13 +214,15 @@ class GoogleGenAI:
 
 
 class LangChain:
-    def __init__(self, root, key):
+    def __init__(self, root):
         from langchain_core.messages import HumanMessage, ToolMessage
-        from langchain_openai import ChatOpenAI
 
-        self.chat = lambda model: ChatOpenAI(model=model, base_url=f"{root}/v1", api_key=key)
+        self.root = root
         self.question, self.result = HumanMessage(QUESTION), ToolMessage
         self.tools = [{"name": TOOL_NAME, "description": TOOL_TEXT, "parameters": TOOL_SCHEMA}]
+
+    def chat(self, model):
+        return documented.run("langchain-openai", self.root)["chat"].model_copy(update={"model_name": model})
 
     def plain(self, model):
         return {"text": self.chat(model).invoke([self.question]).content}
@@ -253,16 +250,13 @@ class LangChain:
 class Llm:
     """The `llm` package: models and keys stand in files of its folder."""
 
-    def __init__(self, root, key):
-        self.root = root
+    def __init__(self, root):
         self.folder = pathlib.Path(os.environ["LLM_USER_PATH"])
-        (self.folder / "keys.json").write_text(json.dumps({"standin": key}))
+        self.entry = documented.blocks("llm", root)["file extra-openai-models.yaml"]
+        (self.folder / "keys.json").write_text(json.dumps({"standin": os.environ["STANDIN_KEY"]}))
 
     def model(self, name):
-        entry = {"model_id": name, "model_name": name, "api_base": f"{self.root}/v1"}
-        entry |= {"api_key_name": "standin", "supports_tools": True}
-        # JSON is YAML.
-        (self.folder / "extra-openai-models.yaml").write_text(json.dumps([entry]))
+        (self.folder / "extra-openai-models.yaml").write_text(self.entry.replace("assistant", name))
         import llm
 
         return llm.get_model(name)
@@ -302,10 +296,10 @@ CLIENTS = {
 
 
 def main():
-    name, root, key = sys.argv[1:]
+    name, root, os.environ["STANDIN_KEY"] = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
         os.environ["LLM_USER_PATH"] = folder
-        client = CLIENTS[name](root, key)
+        client = CLIENTS[name](root)
         for line in sys.stdin:
             wanted = json.loads(line)
             try:

@@ -28,6 +28,14 @@ pub struct Exchange {
     pub reply: Option<Reply>,
 }
 
+impl Exchange {
+    /// The path and query of the request line.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        self.head.line.split(' ').nth(1).unwrap_or_default()
+    }
+}
+
 /// A listener on `127.0.0.1` in front of a server; it ends when this value is dropped.
 pub struct Tap {
     address: SocketAddr,

@@ -1,6 +1,7 @@
 //! A program that uses one client library as its user would, and reports line by line what the library gave it.
 
 use std::{
+    env,
     path::{Path, PathBuf},
     process::Command,
     sync::LazyLock,
@@ -76,26 +77,46 @@ pub(crate) struct Driver {
 
 impl Driver {
     /// Starts the program of a language for one of its libraries; `None`, said aloud, where that cannot be installed.
-    pub(crate) fn start(language: Language, client: &str, base_url: &str) -> Option<Self> {
-        let support = root().join("tests/support");
-        let arguments = [client, base_url, CALLER_KEY];
+    pub(crate) fn library(language: Language, client: &str, root_url: &str) -> Option<Self> {
         let mut command = match language {
             Language::Python => {
                 let mut command = Command::new(clients_python()?);
-                command.arg(support.join("sdk_client.py"));
+                command.arg(support("sdk_client.py"));
                 command
             }
             Language::JavaScript => {
                 let mut command = Command::new("node");
-                command.arg(support.join("sdk_client.cjs"));
+                command.arg(support("sdk_client.cjs"));
                 command.env("NODE_PATH", node_packages("sdks")?.join("node_modules"));
                 command
             }
         };
+        command.args([client, root_url, CALLER_KEY]);
+        Some(Self::run(command))
+    }
+
+    /// Starts a coding agent that can reach nothing but the gateway behind the socket; `None`, said aloud, where that
+    /// cannot be done.
+    pub(crate) fn agent(name: &str, socket: &Path) -> Option<Self> {
+        let packages = node_packages("agents")?.join("node_modules");
+        let mut command = Command::new("unshare");
+        command.args(["--net", "--pid", "--fork", "--kill-child", "--mount-proc", "python3"]);
+        command.arg(support("alone.py")).arg(socket).arg(socket.with_extension("contacts"));
+        command.arg("python3").arg(support("agent_client.py")).arg(name).arg(packages).arg(CALLER_KEY);
+        Some(Self::run(command))
+    }
+
+    /// Runs it with a home of its own and nothing of ours in its environment.
+    fn run(mut command: Command) -> Self {
         let home = tempfile::tempdir().unwrap();
-        command.args(arguments).envs([("NO_PROXY", "127.0.0.1"), ("no_proxy", "127.0.0.1")]);
-        command.env("HOME", home.path());
-        Some(Self { program: Program::run(&mut command), _home: home })
+        let kept = ["PATH", "NODE_PATH"].map(|name| (name, env::var_os(name)));
+        let given: Vec<_> =
+            command.get_envs().map(|(name, value)| (name.to_owned(), value.unwrap().to_owned())).collect();
+        command.env_clear();
+        command.envs(kept.into_iter().filter_map(|(name, value)| Some((name, value?)))).envs(given);
+        command.envs([("NO_PROXY", "127.0.0.1"), ("LANG", "C.UTF-8"), ("TERM", "xterm-256color")]);
+        command.env("HOME", home.path()).current_dir(home.path());
+        Self { program: Program::run(&mut command), _home: home }
     }
 
     /// Lets the client do one thing, and calls `seen` after each piece of a stream.
@@ -118,10 +139,13 @@ impl Driver {
     }
 }
 
+fn support(script: &str) -> PathBuf {
+    root().join("tests/support").join(script)
+}
+
 /// What a script of `tests/support` installs, by the path that it prints.
 fn installed(what: &str, script: &str, set: &str) -> Result<PathBuf, String> {
-    let script = root().join("tests/support").join(script);
-    let made = Command::new("python3").arg(script).arg(tools()).arg(set).output();
+    let made = Command::new("python3").arg(support(script)).arg(tools()).arg(set).output();
     let made = made.map_err(|error| format!("cannot run python3: {error}"))?;
     let text = |bytes| String::from_utf8_lossy(bytes).trim().to_owned();
     if made.status.success() {

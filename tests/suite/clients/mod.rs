@@ -1,5 +1,6 @@
 //! Real clients in front of the gateway, real servers and scripted providers behind it.
 
+mod agents;
 mod driver;
 mod llama;
 mod sdks;

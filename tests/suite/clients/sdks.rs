@@ -57,7 +57,7 @@ impl Sdk {
     /// Plays all scenes.
     async fn performs(self) {
         let stage = Stage::set(self.dialect, tool()).await;
-        let Some(driver) = Driver::start(self.language, self.name, &stage.root()) else { return };
+        let Some(driver) = Driver::library(self.language, self.name, &stage.root()) else { return };
         let mut show = Show { sdk: self, stage, driver };
         show.answers();
         show.streams_word_by_word();

@@ -1,10 +1,15 @@
 //! The stage of every client: a scripted provider of one dialect, the real gateway over it, a tap in front of that.
 
-use std::fmt::Write;
+use std::{fmt::Write, path::PathBuf};
 
 use standin_testkit::{
     Exchange, Gate, Play, Received, ScriptedUpstream, Tap,
     grammar::{self, Ending},
+};
+use tempfile::TempDir;
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpStream, UnixListener},
 };
 
 use super::speech::{Asked, Dialect, Said, Trouble};
@@ -52,6 +57,8 @@ pub(crate) mod scene {
     pub(crate) const TOOLS: &str = "tools";
     /// A stream that breaks after its first word.
     pub(crate) const CUT: &str = "cut";
+    /// A stream of the first account that breaks after its first word; the second account answers.
+    pub(crate) const CUT_ONCE: &str = "cut-once";
     /// The caller's own fault, whoever is asked.
     pub(crate) const OWN_FAULT: &str = "own-fault";
     /// Both accounts have used up their allowance.
@@ -59,7 +66,7 @@ pub(crate) mod scene {
     /// Both accounts have a wrong key.
     pub(crate) const REFUSED: &str = "refused";
 
-    pub(super) const ALL: [&str; 7] = [WORDS, SLOW, TOOLS, CUT, OWN_FAULT, SPENT, REFUSED];
+    pub(super) const ALL: [&str; 8] = [WORDS, SLOW, TOOLS, CUT, CUT_ONCE, OWN_FAULT, SPENT, REFUSED];
 }
 
 /// One client's stage.
@@ -69,6 +76,7 @@ pub(crate) struct Stage {
     pub(crate) gate: Gate,
     upstream: ScriptedUpstream,
     tap: Tap,
+    sockets: TempDir,
     gateway: Gateway,
 }
 
@@ -80,7 +88,8 @@ impl Stage {
         let upstream = ScriptedUpstream::start(move |request| script.play(request)).await;
         let gateway = Gateway::with(&tables(dialect, &upstream), []).await;
         let tap = Tap::before(gateway.address()).await;
-        Self { dialect, gate, upstream, tap, gateway }
+        let sockets = tempfile::tempdir().unwrap();
+        Self { dialect, gate, upstream, tap, sockets, gateway }
     }
 
     /// Where the client finds the gateway, without a path.
@@ -100,17 +109,39 @@ impl Stage {
         assert!(reply.status() >= 400, "{scene}: {}", reply.text());
     }
 
+    /// How many answers the client has asked for so far; counts, lists and greetings cost nothing.
+    pub(crate) fn asks(&self) -> usize {
+        let asked = self.asked().into_iter().filter(|one| one.head.line.starts_with("POST "));
+        let read = asked.map(|one| self.dialect.read(one.target(), &one.body).0);
+        read.filter(|asked| matches!(asked, Asked::Answer { .. })).count()
+    }
+
+    /// Opens a Unix socket that leads to the gateway, for clients that can reach nothing else.
+    pub(crate) fn open_socket(&mut self) -> PathBuf {
+        let path = self.sockets.path().join("gateway");
+        let listener = UnixListener::bind(&path).unwrap();
+        let address = self.tap.address();
+        tokio::spawn(async move {
+            while let Ok((mut inside, _)) = listener.accept().await {
+                let mut outside = TcpStream::connect(address).await.unwrap();
+                tokio::spawn(async move { copy_bidirectional(&mut inside, &mut outside).await });
+            }
+        });
+        path
+    }
+
     /// Asserts that every stream that left the gateway obeys the grammar of the dialect, and ends as its scene does.
     pub(crate) fn assert_that_streams_are_well_formed(&self) {
         for exchange in self.asked() {
-            let target = exchange.head.line.split(' ').nth(1).unwrap_or_default();
-            let (_, scene) = self.dialect.read(target, &exchange.body);
+            let (_, scene) = self.dialect.read(exchange.target(), &exchange.body);
             let Some(reply) = exchange.reply else { continue };
             let kind = reply.head.header("content-type").unwrap_or_default();
             if !kind.starts_with("text/event-stream") {
                 continue;
             }
-            let ending = if scene == scene::CUT { Ending::Failed } else { Ending::Complete };
+            let breaks = scene == scene::CUT
+                || (scene == scene::CUT_ONCE && !reply.text().contains(WORDS[WORDS.len() - 1]));
+            let ending = if breaks { Ending::Failed } else { Ending::Complete };
             let _words = grammar::words(self.dialect.spoken(), &reply.body, ending);
         }
     }
@@ -183,6 +214,9 @@ impl Script {
             scene::TOOLS => self.say(&model, &self.tool, is_streaming),
             scene::SLOW if is_streaming => self.say_slowly(&model),
             scene::CUT if is_streaming => self.break_off(&model),
+            // A client that asks for a whole answer after half a stream shall not get one either.
+            scene::CUT => trouble(Trouble::CallersFault),
+            scene::CUT_ONCE if is_streaming && request.key() == A => self.break_off(&model),
             scene::OWN_FAULT => trouble(Trouble::CallersFault),
             scene::SPENT => trouble(Trouble::QuotaExhausted),
             scene::REFUSED => trouble(Trouble::WrongKey),
