@@ -195,8 +195,9 @@ class GeminiCli(Agent):
             if event["type"] == "message" and event["role"] == "assistant":
                 say({"piece": event["content"]})
                 text += event["content"]
-            if event["type"] == "result" and event["status"] == "error":
-                complaint = event["error"]["message"]
+            # A broken stream is told in an event of its own, whatever the exit status.
+            if event["type"] == "error" or event.get("status") == "error" and "error" in event:
+                complaint = event.get("error", event)["message"]
         return self.report(text, complaint)
 
     run_once = stream = ask

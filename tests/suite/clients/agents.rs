@@ -27,8 +27,10 @@ struct Agent {
     asks_when_cut: RangeInclusive<usize>,
     /// Whether it asks again when a stream has broken, and thus gets a whole answer from the stand-in.
     recovers: bool,
-    /// How often it asks when nothing can be had for hours.
+    /// How often it asks when nothing can be had for hours: quotas are used up.
     asks_when_spent: RangeInclusive<usize>,
+    /// The same when all credentials are rejected.
+    asks_when_refused: RangeInclusive<usize>,
 }
 
 impl Agent {
@@ -120,7 +122,9 @@ impl Show {
             assert_eq!(self.stage.calls(scene), (1, 1), "{scene}: each account is asked once");
             let (report, asks) = self.ask("ask", scene);
             assert!(report.error.is_some(), "{scene}: {report:?}");
-            let wanted = if scene == scene::SPENT { self.agent.asks_when_spent.clone() } else { 1..=1 };
+            let agent = &self.agent;
+            let wanted =
+                if scene == scene::SPENT { &agent.asks_when_spent } else { &agent.asks_when_refused };
             assert!(wanted.contains(&asks), "{scene}: {asks} asks: {report:?}");
             assert!(*wanted.end() > 1 || report.took < REFUSED_MAX, "{scene}: {report:?}");
             assert_eq!(self.stage.calls(scene), (1, 1), "{scene}: nobody is asked again");
@@ -134,7 +138,6 @@ fn call(name: &str, arguments: serde_json::Value) -> Said {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the gateway does not speak this dialect yet"]
 async fn codex_cli() {
     let agent = Agent {
         name: "codex",
@@ -143,12 +146,12 @@ async fn codex_cli() {
         asks_when_cut: 2..=6,
         recovers: true,
         asks_when_spent: 1..=1,
+        asks_when_refused: 6..=6,
     };
     agent.performs().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the gateway does not speak this dialect yet"]
 async fn claude_code() {
     let agent = Agent {
         name: "claude-code",
@@ -157,12 +160,12 @@ async fn claude_code() {
         asks_when_cut: 2..=2,
         recovers: true,
         asks_when_spent: 1..=1,
+        asks_when_refused: 1..=1,
     };
     agent.performs().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the gateway does not speak this dialect yet"]
 async fn gemini_cli() {
     let agent = Agent {
         name: "gemini-cli",
@@ -171,6 +174,7 @@ async fn gemini_cli() {
         asks_when_cut: 1..=4,
         recovers: true,
         asks_when_spent: 1..=1,
+        asks_when_refused: 1..=1,
     };
     agent.performs().await;
 }
@@ -184,6 +188,7 @@ async fn opencode() {
         asks_when_cut: 2..=2,
         recovers: true,
         asks_when_spent: 2..=2,
+        asks_when_refused: 1..=1,
     };
     agent.performs().await;
 }

@@ -192,19 +192,16 @@ async fn openai_for_python_speaks_chat() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the gateway does not speak this dialect yet"]
 async fn openai_for_python_speaks_responses() {
     Sdk::new(Language::Python, "openai-responses", Dialect::Responses).counts().lists().performs().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the gateway does not speak this dialect yet"]
 async fn anthropic_for_python() {
     Sdk::new(Language::Python, "anthropic", Dialect::Messages).counts().lists().performs().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the gateway does not speak this dialect yet"]
 async fn google_genai_for_python() {
     Sdk::new(Language::Python, "google-genai", Dialect::Gemini).counts().lists().performs().await;
 }
@@ -225,19 +222,16 @@ async fn openai_for_javascript_speaks_chat() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the gateway does not speak this dialect yet"]
 async fn openai_for_javascript_speaks_responses() {
     Sdk::new(Language::JavaScript, "openai-responses", Dialect::Responses).counts().lists().performs().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the gateway does not speak this dialect yet"]
 async fn anthropic_for_javascript() {
     Sdk::new(Language::JavaScript, "anthropic", Dialect::Messages).counts().lists().performs().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the gateway does not speak this dialect yet"]
 async fn google_genai_for_javascript() {
     Sdk::new(Language::JavaScript, "google-genai", Dialect::Gemini).counts().lists().performs().await;
 }
@@ -249,21 +243,18 @@ async fn the_ai_sdk_speaks_chat() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the gateway does not speak this dialect yet"]
 async fn the_ai_sdk_speaks_responses() {
     let sdk = Sdk::new(Language::JavaScript, "ai-sdk-openai", Dialect::Responses);
     sdk.asks_when_spent(3).performs().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the gateway does not speak this dialect yet"]
 async fn the_ai_sdk_speaks_messages() {
     let sdk = Sdk::new(Language::JavaScript, "ai-sdk-anthropic", Dialect::Messages);
     sdk.asks_when_spent(3).performs().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the gateway does not speak this dialect yet"]
 async fn the_ai_sdk_speaks_gemini() {
     let sdk = Sdk::new(Language::JavaScript, "ai-sdk-google", Dialect::Gemini);
     sdk.asks_when_spent(3).performs().await;
