@@ -25,6 +25,18 @@ use crate::{
 /// Bytes that one unit of the budget stands for.
 const UNIT: usize = 1024;
 
+/// What a form with files calls itself.
+const FORM: &[u8] = b"multipart/form-data";
+
+/// What kinds of bodies a route takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kinds {
+    /// JSON only: a browser's page can send anything else without asking.
+    Json,
+    /// Forms with files too.
+    JsonOrForm,
+}
+
 /// The budget for all bodies at once.
 pub(crate) fn budget(limits: &Limits) -> Arc<Semaphore> {
     Arc::new(Semaphore::new(limits.bodies_bytes_max / UNIT))
@@ -36,6 +48,7 @@ pub(crate) fn budget(limits: &Limits) -> Arc<Semaphore> {
 pub(crate) async fn read<B>(
     headers: &mut HeaderMap,
     body: B,
+    kinds: Kinds,
     limits: &Limits,
     budget: &Arc<Semaphore>,
     clock: &dyn Clock,
@@ -43,7 +56,7 @@ pub(crate) async fn read<B>(
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let coding = refuse_by_head(headers, limits)?;
+    let coding = refuse_by_head(headers, kinds, limits)?;
     let mut share = Share { budget: Arc::clone(budget), held: None, bytes: 0 };
     let expected = declared(headers).and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
     let mut bytes = receive(body, expected, limits, clock, &mut share).await?;
@@ -108,7 +121,7 @@ fn declared(headers: &HeaderMap) -> Option<u64> {
 }
 
 /// Refuses a body by its head alone, before a byte of it is read; otherwise, how it is compressed.
-fn refuse_by_head(headers: &HeaderMap, limits: &Limits) -> Result<Option<Coding>, CallerError> {
+fn refuse_by_head(headers: &HeaderMap, kinds: Kinds, limits: &Limits) -> Result<Option<Coding>, CallerError> {
     if declared(headers).is_some_and(|length| length > limits.body_bytes_max as u64) {
         return Err(too_large(limits));
     }
@@ -120,7 +133,8 @@ fn refuse_by_head(headers: &HeaderMap, limits: &Limits) -> Result<Option<Coding>
         _ => return Err(unread("The content encoding must be gzip, zstd or none.")),
     };
     let kind = headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes().to_ascii_lowercase());
-    if kind.is_some_and(|kind| !names_json(&kind)) {
+    let is_read = |kind: &[u8]| names_json(kind) || (kinds == Kinds::JsonOrForm && kind.starts_with(FORM));
+    if kind.is_some_and(|kind| !is_read(&kind)) {
         return Err(unread("The content type must be application/json."));
     }
     Ok(coding)

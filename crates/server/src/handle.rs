@@ -9,10 +9,12 @@ use http_body::Body;
 use standin_conductor::AnswerBody;
 use standin_core::{Dialect, ModelAlias, Operation, RequestId};
 use standin_upstream::{CallerRequest, HOPS_MAX, hops};
-use standin_wire::{BadRequest, CallerError, ErrorKind, RequestHead, read_request};
+use standin_wire::{
+    BadRequest, CallerError, ErrorKind, RequestHead, is_multipart, read_multipart, read_request,
+};
 
 use crate::{
-    body,
+    body::{self, Kinds},
     framing::Objection,
     keys::{Keyring, Known, presented, without_key},
     listing,
@@ -29,6 +31,9 @@ const ANTHROPIC_VERSION: HeaderName = HeaderName::from_static("anthropic-version
 const ANTHROPIC_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const GOOGLE_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// The name that a request stands for which may leave its model out and does: an operator can give it to a model.
+const DEFAULT_MODEL: &str = "default";
 
 /// Answers one request, whatever happens.
 pub(crate) async fn handle<B>(site: Arc<Site>, request: Request<B>) -> Response<Departing>
@@ -136,7 +141,13 @@ where
             Asked { operation, model: Some(model), is_streaming: Some(is_streaming), path: None }
         }
         Action::Pass(path) => {
-            Asked { operation: Operation::Passthrough, model: None, is_streaming: None, path: Some(path) }
+            // Nobody here could say where such a stream ends well, so it goes through whole.
+            Asked {
+                operation: Operation::Passthrough,
+                model: None,
+                is_streaming: Some(false),
+                path: Some(path),
+            }
         }
         _ => return Err(CallerError::new(ErrorKind::NotFound, "There is no such path here.")),
     };
@@ -169,10 +180,19 @@ where
     }
     let wishes = Wishes::read(&parts.headers, caller)?;
     wishes::note(&parts.headers, id);
-    let body = body::read(&mut parts.headers, body, &site.limits, &site.bodies, &*site.clock).await?;
-    let head = read_request(dialect, asked.operation, &body).map_err(bad_request)?;
+    let is_opaque = asked.operation == Operation::Passthrough;
+    let kinds = if is_opaque { Kinds::JsonOrForm } else { Kinds::Json };
+    let body = body::read(&mut parts.headers, body, kinds, &site.limits, &site.bodies, &*site.clock).await?;
+    let kind =
+        parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let head = match is_opaque && is_multipart(kind) {
+        true => read_multipart(kind, &body),
+        false => read_request(dialect, asked.operation, &body),
+    };
+    let head = head.map_err(bad_request)?;
     let RequestHead { model, model_span, is_streaming, session, opening, has_assistant_turn, .. } = head;
-    let model = asked.model.or(model).unwrap_or_default();
+    // What is passed through may leave the model to us.
+    let model = asked.model.or(model).unwrap_or_else(|| DEFAULT_MODEL.to_owned());
     if caller.is_some_and(|known| !known.may_ask_for(&model)) {
         return Err(not_allowed(&model));
     }

@@ -7,7 +7,10 @@ use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, header::CONTENT_TYPE};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Response,
+    header::{ACCEPT, CONTENT_TYPE},
+};
 use standin_core::{Dialect, ErrorClass, Operation, Progress, Secret, UpstreamModel};
 
 use crate::{
@@ -111,11 +114,12 @@ impl Keyed {
         let Some(target) = self.targets.find(request, model) else { return Err(not_served(request)) };
         let mut sent = self.template.request(target, wanted, &request.headers, self.family.allowed, body);
         let headers = sent.headers_mut();
-        if request.operation == Operation::Passthrough
-            && let Some(kind) = request.headers.get(CONTENT_TYPE)
-        {
-            // Forms have their boundary in it.
-            headers.insert(CONTENT_TYPE, kind.clone());
+        if request.operation == Operation::Passthrough {
+            headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+            if let Some(kind) = request.headers.get(CONTENT_TYPE) {
+                // Forms have their boundary in it.
+                headers.insert(CONTENT_TYPE, kind.clone());
+            }
         }
         for (name, value) in more {
             headers.insert(name, value.clone());

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-/// The body with `model` as the JSON string at `span` (quotes included), in one exactly sized buffer.
+/// The body with `model` at `span`, in one exactly sized buffer: as a JSON string where one stands there (the span
+/// includes its quotes), else as it is, for forms.
 ///
 /// A span that does not lie within the body leaves it as it is.
 #[must_use]
@@ -12,7 +13,8 @@ pub fn splice_model(body: &Bytes, span: &Range<usize>, model: &str) -> Bytes {
     let (Some(before), Some(after)) = (body.get(..span.start), body.get(span.end..)) else {
         return body.clone();
     };
-    let written = quoted(model);
+    let is_json = body.get(span.start) == Some(&b'"');
+    let written = if is_json { quoted(model) } else { model.to_owned() };
     if body.get(span.clone()) == Some(written.as_bytes()) {
         return body.clone();
     }
@@ -40,6 +42,12 @@ mod tests {
     fn only_the_name_changes_and_it_is_escaped() {
         let body = Bytes::from_static(br#"{"a":1, "model": "x" ,"b":2}"#);
         assert_eq!(splice_model(&body, &(17..20), "q\"w/e"), r#"{"a":1, "model": "q\"w/e" ,"b":2}"#);
+    }
+
+    #[test]
+    fn in_a_form_the_name_stands_bare() {
+        let body = Bytes::from_static(b"\r\n\r\nwhisper-1\r\n--x");
+        assert_eq!(splice_model(&body, &(4..13), "large \"v3\""), "\r\n\r\nlarge \"v3\"\r\n--x");
     }
 
     #[test]
