@@ -8,9 +8,9 @@ use std::{
 use crate::repository::{root, sources};
 
 /// Lines that no test holds yet. The list only ever gets shorter.
-const OWED: [&str; 24] = [
-    "A8", "A9", "B3", "C7", "C10", "D2", "D3", "D8", "D10", "K1", "K3", "K6", "K7", "K8", "K10", "K11", "S1",
-    "S2", "S4", "N1", "N2", "X1", "X2", "X3",
+const OWED: [&str; 23] = [
+    "A9", "B3", "C7", "C10", "D2", "D3", "D8", "D10", "K1", "K3", "K6", "K7", "K8", "K10", "K11", "S1", "S2",
+    "S4", "N1", "N2", "X1", "X2", "X3",
 ];
 
 /// The ids of the document, in its order.

@@ -230,6 +230,15 @@ impl Gateway {
         Memory { now: bytes("VmRSS:"), peak: bytes("VmHWM:") }
     }
 
+    /// How long it has had a processor since its start.
+    pub(crate) fn processor_time(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        // Numbered from the state, which follows the name in brackets; a tick is 10 ms on Linux.
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        let ticks: u64 = fields[11..=12].iter().map(|field| field.parse::<u64>().unwrap()).sum();
+        Duration::from_millis(10 * ticks)
+    }
+
     /// Where it listens.
     pub(crate) const fn address(&self) -> SocketAddr {
         self.address

@@ -69,7 +69,7 @@ async fn encrypted(stream: TcpStream, tls: &Tls, site: Arc<Site>, mut phase: wat
         multiplexed(Guard::framed(stream, &site.limits), site, phase).await;
     } else {
         let mut guard = Guard::new(stream, &site.limits);
-        guard.expect_first_byte();
+        guard.expect_first_byte(site.limits.first_byte_max);
         sequential(guard, site, phase).await;
     }
 }

@@ -70,9 +70,9 @@ impl<S> Guard<S> {
         Self { framing: None, ..Self::new(socket, limits) }
     }
 
-    /// Ends the connection if nothing comes within the time that a head may take.
-    pub(crate) fn expect_first_byte(&mut self) {
-        self.head_timer = Some(Box::pin(tokio::time::sleep(self.head_max)));
+    /// Ends the connection if nothing comes within this time.
+    pub(crate) fn expect_first_byte(&mut self, first_byte_max: Duration) {
+        self.head_timer = Some(Box::pin(tokio::time::sleep(first_byte_max)));
     }
 
     /// Where the connection's requests learn that they have to be refused.

@@ -1,7 +1,10 @@
 //! The edge under bad input and in bad weather: bodies, routes, floods, crowds.
 
 mod bodies;
+mod floods;
+mod http2;
 mod routes;
+mod tls;
 
 use standin_testkit::{Received, ScriptedUpstream};
 
