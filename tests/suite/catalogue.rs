@@ -8,10 +8,15 @@ use std::{
 use crate::repository::{root, sources};
 
 /// Lines that no test holds yet. The list only ever gets shorter.
-const OWED: [&str; 23] = [
-    "A9", "B3", "C7", "C10", "D2", "D3", "D8", "D10", "K1", "K3", "K6", "K7", "K8", "K10", "K11", "S1", "S2",
-    "S4", "N1", "N2", "X1", "X2", "X3",
-];
+const OWED: &str = "
+    A9
+    B3
+    C7 C10
+    D3 D8 D10
+    K11
+    N1 N2
+    X1 X2 X3
+";
 
 /// The ids of the document, in its order.
 fn lines() -> Vec<String> {
@@ -71,7 +76,8 @@ fn every_line_of_the_catalogue_of_faults_is_held_by_a_test() {
         }
     }
     println!("{} of {} lines are held by {} tests", lines.len() - missing.len(), lines.len(), count(&tests));
-    missing.retain(|id| !OWED.contains(id));
+    let owed: Vec<&str> = OWED.split_whitespace().collect();
+    missing.retain(|id| !owed.contains(id));
     assert!(missing.is_empty(), "no test carries these ids: {missing:?}");
 }
 

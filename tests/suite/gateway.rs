@@ -5,6 +5,7 @@ use std::{
     env, fmt,
     fs::{self, File},
     net::SocketAddr,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::LazyLock,
@@ -52,13 +53,21 @@ pub(crate) struct Upstream {
     keys: Vec<(String, String)>,
     models: BTreeMap<String, Vec<String>>,
     first_byte: &'static str,
+    more: String,
 }
 
 impl Upstream {
     /// An upstream of the openai-compat kind.
     pub(crate) fn new(name: &str, base_url: &str) -> Self {
         let (name, base_url) = (name.to_owned(), base_url.to_owned());
-        Self { name, base_url, keys: Vec::new(), models: BTreeMap::new(), first_byte: "60s" }
+        Self {
+            name,
+            base_url,
+            keys: Vec::new(),
+            models: BTreeMap::new(),
+            first_byte: "60s",
+            more: String::new(),
+        }
     }
 
     /// Adds a credential; its id is the key with the upstream's name before it.
@@ -67,9 +76,21 @@ impl Upstream {
         self
     }
 
+    /// Adds a credential under an id of its own.
+    pub(crate) fn credential(mut self, id: &str, key: &str) -> Self {
+        self.keys.push((id.to_owned(), key.to_owned()));
+        self
+    }
+
     /// Adds a name by which callers ask for a model.
     pub(crate) fn model(mut self, name: &str, alias: &str) -> Self {
         self.models.entry(name.to_owned()).or_default().push(alias.to_owned());
+        self
+    }
+
+    /// Adds any lines to its table.
+    pub(crate) fn line(mut self, lines: &str) -> Self {
+        self.more += lines;
         self
     }
 
@@ -82,9 +103,10 @@ impl Upstream {
 
 impl fmt::Display for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, base_url, keys, models, first_byte } = self;
+        let Self { name, base_url, keys, models, first_byte, more } = self;
         writeln!(f, "[[upstream]]\nname = {name:?}\nkind = \"openai-compat\"\nbase_url = {base_url:?}")?;
         writeln!(f, "timeouts = {{ first_byte = {first_byte:?} }}")?;
+        f.write_str(more)?;
         for (id, key) in keys {
             writeln!(f, "[[upstream.credential]]\nid = {id:?}\nkey = {key:?}")?;
         }
@@ -133,9 +155,10 @@ impl Gateway {
     pub(crate) async fn logging(
         level: &str,
         format: &str,
+        more: &str,
         upstreams: impl IntoIterator<Item = Upstream>,
     ) -> Self {
-        Self::start(&[], &configuration("", upstreams), (level, format)).await
+        Self::start(&[], &configuration(more, upstreams), (level, format)).await
     }
 
     async fn start(files: &[(&str, &str)], configuration: &str, (level, format): (&str, &str)) -> Self {
@@ -144,7 +167,7 @@ impl Gateway {
             fs::write(folder.path().join(name), text).unwrap();
         }
         let file = folder.path().join(FILE);
-        fs::write(&file, configuration).unwrap();
+        write_private(&file, configuration);
         let log = File::create(folder.path().join("log")).unwrap();
         let child = Command::new(binary())
             .args(["serve", "--config"])
@@ -181,7 +204,7 @@ impl Gateway {
 
     /// Changes its configuration file; the upstreams are the new ones.
     pub(crate) fn rewrite(&self, upstreams: impl IntoIterator<Item = Upstream>) {
-        fs::write(self.folder.path().join(FILE), configuration("", upstreams)).unwrap();
+        write_private(&self.folder.path().join(FILE), &configuration("", upstreams));
     }
 
     /// The path of a file beside its configuration, or of the configuration itself.
@@ -302,6 +325,12 @@ impl Drop for Gateway {
             eprintln!("what the gateway said:\n{}", self.log());
         }
     }
+}
+
+/// Writes a file that only its owner may read, as one with keys should be.
+pub(crate) fn write_private(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
 /// The text of a configuration with one caller.

@@ -1,10 +1,13 @@
 //! What never leaves the gateway: who its upstreams are, and by which keys they are asked.
 
+use std::process::Command;
+
+use serde_json::Value;
 use standin_testkit::{Play, ScriptedUpstream, client};
 
 use crate::{
-    faults::{MODEL, content, role, table},
-    gateway::{CALLER_KEY, Gateway, Upstream, chat},
+    faults::{MODEL, content, role, streamed_answer, table, whole_answer},
+    gateway::{CALLER_KEY, Gateway, Upstream, binary, chat, post},
 };
 
 const KEY: &str = "canary-of-the-upstream-account";
@@ -50,4 +53,127 @@ fn assert_private(reply: &client::Reply, address: &str, story: &str) {
     let said = format!("{:?}\n{}", reply.head, reply.text());
     let told: Vec<&str> = secrets(address).into_iter().filter(|secret| said.contains(secret)).collect();
     assert!(told.is_empty(), "{story}: {told:?} stands in {said}");
+}
+
+/// Words that stand in one secret place each.
+mod canary {
+    pub(crate) const UPSTREAM: &str = "canary-upstream-key-83b1";
+    pub(crate) const FAILING: &str = "canary-failing-key-11d7";
+    pub(crate) const OPERATOR: &str = "canary-operator-token-5c20";
+    pub(crate) const HEADER: &str = "canary-operator-header-0e4f";
+    pub(crate) const GUESS: &str = "canary-wrong-caller-key-77aa";
+    pub(crate) const COOKIE: &str = "canary-cookie-9d13";
+    pub(crate) const PROXY: &str = "canary-proxy-password-2b6c";
+    pub(crate) const PROMPT: &str = "canary-prompt-f00d";
+    pub(crate) const ANSWER: &str = "Here are the words.";
+}
+
+/// Everything that must stand nowhere: keys and tokens, and what callers and models say to each other.
+const CANARIES: [&str; 10] = [
+    CALLER_KEY,
+    canary::UPSTREAM,
+    canary::FAILING,
+    canary::OPERATOR,
+    canary::HEADER,
+    canary::GUESS,
+    canary::COOKIE,
+    canary::PROXY,
+    canary::PROMPT,
+    canary::ANSWER,
+];
+
+/// A request whose every part that could be logged is marked.
+fn marked(model: &str, is_streaming: bool, key: &str) -> Vec<u8> {
+    let body = format!(
+        r#"{{"model":"{model}","stream":{is_streaming},"user":"{0}","messages":[{{"role":"user","content":"{0}"}}]}}"#,
+        canary::PROMPT
+    );
+    let bearer = format!("Bearer {key}");
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("content-type", "application/json"),
+        ("cookie", canary::COOKIE),
+    ];
+    client::request("POST", "/v1/chat/completions", &headers, body.as_bytes())
+}
+
+#[tokio::test]
+async fn k8_no_secret_and_no_prompt_stands_in_any_log_error_or_dump_at_the_finest_level() {
+    let plays: Vec<Play> = table().into_iter().filter_map(|row| row.failing.play()).collect();
+    let failing = ScriptedUpstream::start(standin_testkit::in_turn(plays.clone())).await;
+    let script = |request: &standin_testkit::Received| {
+        if request.is_streaming() { streamed_answer() } else { whole_answer() }
+    };
+    let working = ScriptedUpstream::start(script).await;
+    let headers = format!("headers = {{ \"x-operator\" = {:?} }}\n", canary::HEADER);
+    let proxy = format!("proxy = \"http://user:{}@127.0.0.1:1\"\n", canary::PROXY);
+    let new = |name: &str, url: &str| Upstream::new(name, url).first_byte("100ms").model(MODEL, "words");
+    let upstreams = [
+        new("failing", &failing.base_url()).credential("one", canary::FAILING).line(&headers),
+        new("working", &working.base_url()).credential("two", canary::UPSTREAM).line(&headers),
+        new("proxied", "http://127.0.0.1:1/v1").credential("three", "k-3").line(&proxy),
+    ];
+    let more = format!(
+        "policy = {{ rounds = 0, suspend = false }}\n[admin]\nlisten = \"127.0.0.1:0\"\ntoken = {:?}",
+        canary::OPERATOR
+    );
+    let gateway = Gateway::logging("trace", "json", &more, upstreams).await;
+
+    let mut said = String::new();
+    let mut hear = |reply: &client::Reply| said += &format!("{:?}\n{}\n", reply.head, reply.text());
+    for _ in &plays {
+        for is_streaming in [false, true] {
+            client::exchange(gateway.address(), &marked("words", is_streaming, CALLER_KEY)).await;
+            hear(
+                &client::exchange(gateway.address(), &marked("failing/tiny-1", is_streaming, CALLER_KEY))
+                    .await,
+            );
+        }
+    }
+    hear(&client::exchange(gateway.address(), &marked("proxied/tiny-1", false, CALLER_KEY)).await);
+    hear(&client::exchange(gateway.address(), &marked("nobody", false, CALLER_KEY)).await);
+    hear(&client::exchange(gateway.address(), &marked("words", false, canary::GUESS)).await);
+    let broken = format!("{{\"model\":\"words\",\"messages\":[\"{}\"", canary::PROMPT);
+    hear(&client::exchange(gateway.address(), &post("/v1/chat/completions", broken.as_bytes())).await);
+    let query = format!("/v1/models?key={}", canary::GUESS);
+    hear(&client::exchange(gateway.address(), &client::request("GET", &query, &[], b"")).await);
+    hear(&operator(&gateway).await);
+    let _abandoned = gateway.open("/v1/chat/completions", &chat("words", true)).await;
+
+    for arguments in [&["config", "show"][..], &["check"]] {
+        let done = Command::new(binary())
+            .args(arguments)
+            .arg("--config")
+            .arg(gateway.file("proxy.toml"))
+            .output()
+            .unwrap();
+        said += &String::from_utf8_lossy(&[done.stdout, done.stderr].concat());
+    }
+    let log = gateway.log();
+    assert!(log.contains("\"WARN\"") && log.contains("request served"), "the log was written");
+    assert!(said.lines().count() > 200, "everything was heard");
+    for canary in CANARIES {
+        for (place, text) in [("the log", &log), ("an answer or a dump", &said)] {
+            let line = text.lines().find(|line| line.contains(canary));
+            assert_eq!(line, None, "{canary} stands in {place}");
+        }
+    }
+}
+
+/// What the operator's listener says about the last requests.
+async fn operator(gateway: &Gateway) -> client::Reply {
+    let log = gateway.log();
+    let line = log.lines().find(|line| line.contains("the operator's listener is open")).unwrap();
+    let line: Value = serde_json::from_str(line).unwrap();
+    let desk = line["fields"]["address"].as_str().unwrap().parse().unwrap();
+    let bearer = format!("Bearer {}", canary::OPERATOR);
+    let id = log.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find_map(|line| {
+        let fields = &line["fields"];
+        (fields["outcome"] == "failed").then(|| fields["request"].as_str().unwrap().to_owned())
+    });
+    let path = format!("/admin/requests/{}", id.unwrap());
+    let reply =
+        client::exchange(desk, &client::request("GET", &path, &[("authorization", &bearer)], b"")).await;
+    assert_eq!(reply.status(), 200, "{}", reply.text());
+    reply
 }

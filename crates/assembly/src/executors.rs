@@ -24,9 +24,17 @@ impl Speaker {
         let timeouts = upstream.timeouts;
         let settings = Settings {
             base_url: upstream.base_url.clone(),
-            proxy: credential.proxy.clone().or_else(|| upstream.proxy.clone()),
+            proxy: credential
+                .proxy
+                .as_ref()
+                .or(upstream.proxy.as_ref())
+                .map(|proxy| proxy.expose().to_owned()),
             key: credential.key.clone(),
-            headers: upstream.headers.clone(),
+            headers: upstream
+                .headers
+                .iter()
+                .map(|(name, value)| (name.clone(), value.expose().to_owned()))
+                .collect(),
             transport: Arc::clone(&ground.transport),
             limits: Limits {
                 connect: timeouts.connect,

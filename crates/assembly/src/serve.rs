@@ -9,8 +9,12 @@ use std::{
 use anyhow::Context;
 use standin_conductor::Conductor;
 use standin_config::Config;
-use standin_server::{Client, Keyring, RequestIds, Site, serve};
-use tokio::signal::unix::{SignalKind, signal};
+use standin_server::{Client, Desk, Keyring, RequestIds, Site, serve, serve_admin};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    task::JoinSet,
+};
 
 use crate::{
     client_key, door,
@@ -102,6 +106,7 @@ pub async fn run(file: Option<PathBuf>, listen: Option<std::net::SocketAddr>) ->
         site = site.with_tls(Arc::clone(tls));
     }
     let site = Arc::new(site);
+    let _desk = desk(&config, &site).await?;
     let listener = door::listen(socket).with_context(taken)?;
     let (address, models) = (listener.local_addr()?, site.conductor().models().len());
     let scheme = if tls.is_some() { "https" } else { "http" };
@@ -115,6 +120,18 @@ pub async fn run(file: Option<PathBuf>, listen: Option<std::net::SocketAddr>) ->
     ground.settle().await;
     tracing::info!(cut = drained.cut, "drained, good-bye");
     Ok(())
+}
+
+/// The operator's own listener, if the configuration has one; it ends with what is returned.
+async fn desk(config: &Config, site: &Arc<Site>) -> anyhow::Result<JoinSet<()>> {
+    let mut desk = JoinSet::new();
+    if let Some(admin) = &config.admin {
+        let listener = TcpListener::bind(admin.listen).await;
+        let listener = listener.with_context(|| format!("listen on {} for the operator", admin.listen))?;
+        tracing::info!(address = %listener.local_addr()?, "the operator's listener is open");
+        desk.spawn(serve_admin(listener, Arc::new(Desk::new(Arc::clone(site), &admin.token))));
+    }
+    Ok(desk)
 }
 
 /// The first SIGTERM or SIGINT; the second ends the process at once.

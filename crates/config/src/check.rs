@@ -15,8 +15,9 @@ use standin_core::{ErrorClass, Secret};
 use crate::{
     config::{Admin, Client, ClientKey, Config, Policy, Route, Rule, Target},
     file::{self, File, Text},
+    modes::open_to_others,
     problem::{ConfigError, Problem, Problems},
-    secrets::{Sources, client_digest, is_sample, named_file, resolve},
+    secrets::{KEY_CHARS_MIN, Sources, client_digest, is_sample, named_file, resolve},
     text::{address, duration},
 };
 
@@ -47,10 +48,21 @@ impl Config {
             wrong(std::mem::take(&mut problems.found))
         })?;
         let folder = path.parent().map_or_else(PathBuf::new, Path::to_owned);
-        let (warnings, files) = (Vec::new(), Vec::new());
-        let mut check = Check { problems, folder, sources, warnings, logins: HashSet::new(), files };
+        let mut check = Check {
+            problems,
+            folder,
+            sources,
+            warnings: Vec::new(),
+            logins: HashSet::new(),
+            files: Vec::new(),
+            holds_secrets: false,
+        };
         match check.config(&file) {
-            Some(config) if check.problems.found.is_empty() => Ok(config),
+            Some(mut config) if check.problems.found.is_empty() => {
+                let readers = check.holds_secrets.then(|| open_to_others(path)).flatten();
+                config.warnings.extend(readers);
+                Ok(config)
+            }
             _ => Err(wrong(check.problems.found)),
         }
     }
@@ -73,6 +85,8 @@ pub(crate) struct Check<'t> {
     logins: HashSet<PathBuf>,
     /// What was read beside the file itself.
     pub(crate) files: Vec<PathBuf>,
+    /// Whether a secret stands in the file itself.
+    holds_secrets: bool,
 }
 
 impl Check<'_> {
@@ -144,11 +158,31 @@ impl Check<'_> {
     fn admin(&mut self, admin: &file::Admin) -> Option<Admin> {
         let listen = address(&mut self.problems, "admin.listen", &admin.listen)?;
         let token = self.secret("admin.token", &admin.token)?;
+        let length = token.expose().chars().count();
+        if length < KEY_CHARS_MIN {
+            let message = format!("a token has at least {KEY_CHARS_MIN} characters, this one has {length}");
+            self.problems.add(admin.token.span(), "admin.token", message);
+        }
+        if !listen.ip().is_loopback() {
+            let message = "admin.listen: others can reach this address, and the token goes over plain http";
+            self.warnings.push(message.to_owned());
+        }
         Some(Admin { listen, token })
     }
 
+    /// Where this secret stands, and who may read it there.
+    fn note_secret(&mut self, written: &str) {
+        match named_file(written, &self.folder) {
+            Some(path) => {
+                self.warnings.extend(open_to_others(&path));
+                self.files.push(path);
+            }
+            None => self.holds_secrets |= !written.starts_with("env:") && !written.starts_with("sha256:"),
+        }
+    }
+
     fn client(&mut self, client: &file::Client) -> Option<Client> {
-        self.files.extend(named_file(client.key.get_ref(), &self.folder));
+        self.note_secret(client.key.get_ref());
         match client_digest(client.key.get_ref(), &self.folder, self.sources) {
             Ok(digest) => Some(Client {
                 name: client.name.get_ref().clone(),
@@ -164,7 +198,7 @@ impl Check<'_> {
     }
 
     fn secret(&mut self, key: &str, text: &Text) -> Option<Secret> {
-        self.files.extend(named_file(text.get_ref(), &self.folder));
+        self.note_secret(text.get_ref());
         let secret = resolve(text.get_ref(), &self.folder, self.sources);
         let checked = secret.and_then(|secret| match is_sample(secret.expose()) {
             true => Err("this is a sample value, not a key".to_owned()),

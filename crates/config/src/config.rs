@@ -5,6 +5,8 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use serde::Deserialize;
 use standin_core::{ErrorClass, Secret};
 
+use crate::Proxy;
+
 use crate::edge::{Limits, Tls};
 
 /// Everything an operator has said.
@@ -130,9 +132,9 @@ pub struct Upstream {
     /// Which API it speaks.
     pub wire: Wire,
     /// Outbound proxy.
-    pub proxy: Option<String>,
-    /// The operator's own headers.
-    pub headers: Vec<(String, String)>,
+    pub proxy: Option<Proxy>,
+    /// The operator's own headers; their values may be keys.
+    pub headers: Vec<(String, Secret)>,
     /// Time limits of one attempt.
     pub timeouts: Timeouts,
     /// Whether its failures suspend anything; `None` leaves it to the policy.
@@ -182,7 +184,7 @@ pub struct Credential {
     /// Requests it may carry at once.
     pub in_flight_max: Option<u32>,
     /// Its own outbound proxy.
-    pub proxy: Option<String>,
+    pub proxy: Option<Proxy>,
     /// Globs over the models it offers; `None` means all of its upstream.
     pub models: Option<Vec<String>>,
     /// Whether its failures suspend anything.

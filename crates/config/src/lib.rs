@@ -8,7 +8,9 @@ mod config;
 mod edge;
 mod environment;
 mod file;
+mod modes;
 mod problem;
+mod proxy;
 mod secrets;
 mod text;
 
@@ -19,4 +21,5 @@ pub use config::{
 pub use edge::{Limits, Tls};
 pub use environment::{KNOWN, WellKnown};
 pub use problem::{ConfigError, Problem};
+pub use proxy::Proxy;
 pub use secrets::{KEY_CHARS_MIN, Sources};

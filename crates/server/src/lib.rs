@@ -4,6 +4,7 @@
 //! its caller reads. This room deliberately knows no provider and decides no retry.
 
 mod accept;
+mod admin;
 mod body;
 mod connection;
 mod escape;
@@ -26,6 +27,7 @@ mod tls;
 mod wishes;
 
 pub use accept::{Drained, serve};
+pub use admin::{Desk, serve_admin};
 pub use ids::RequestIds;
 pub use keys::{Client, Keyring};
 pub use limits::Limits;

@@ -124,7 +124,7 @@ async fn s7_what_a_caller_writes_stays_within_its_line_of_the_log() {
             let upstream = standin_testkit::ScriptedUpstream::always(crate::faults::whole_answer()).await;
             let only = crate::gateway::Upstream::new("only", &upstream.base_url()).key(super::KEY);
             let only = only.model(crate::faults::MODEL, "words");
-            (Gateway::logging("trace", format, [only]).await, upstream)
+            (Gateway::logging("trace", format, "", [only]).await, upstream)
         };
         let forged = "2026-01-01T00:00:00Z ERROR forged";
         for model in [format!("words\\n{forged}"), "\\u001b[31mred\\u001b[0m".to_owned(), "words".to_owned()]

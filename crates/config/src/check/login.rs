@@ -1,11 +1,10 @@
 //! The file of a login, as far as can be said without using it.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{fs, path::Path};
 
 use serde::Deserialize;
 
-/// Bits of a file's mode that let others than its owner at it.
-const OTHERS: u32 = 0o077;
+use crate::modes::open_to_others;
 
 #[derive(Deserialize)]
 struct Shape {
@@ -31,8 +30,5 @@ pub(super) fn look_at(path: &Path) -> Result<Option<String>, String> {
     if !is_whole {
         return Err(format!("{shown} holds no tokens: {what}; log in, or use `key`"));
     }
-    let mode = fs::metadata(path).map_or(0, |meta| meta.permissions().mode() & 0o777);
-    Ok((mode & OTHERS != 0).then(|| {
-        format!("others can get at {shown} (mode {mode:03o}); make it readable by its owner only: chmod 600")
-    }))
+    Ok(open_to_others(path))
 }

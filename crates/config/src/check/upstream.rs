@@ -6,6 +6,7 @@ use standin_core::Secret;
 
 use super::{Check, login::look_at};
 use crate::{
+    Proxy,
     config::{Credential, Kind, Model, TOKEN_URL, Timeouts, Upstream},
     file::{self, Text},
     text::{base_url, duration},
@@ -29,7 +30,7 @@ impl Check<'_> {
             base_url: self.base_url(upstream),
             token_url: self.token_url(upstream),
             wire: upstream.wire.as_ref().map(|wire| *wire.get_ref()).unwrap_or_default(),
-            proxy: upstream.proxy.as_ref().map(|proxy| proxy.get_ref().clone()),
+            proxy: upstream.proxy.as_ref().map(|proxy| Proxy::new(proxy.get_ref().as_str())),
             headers: self.headers(upstream),
             timeouts: self.timeouts(&upstream.timeouts),
             suspend: upstream.suspend,
@@ -117,7 +118,7 @@ impl Check<'_> {
         path
     }
 
-    fn headers(&mut self, upstream: &file::Upstream) -> Vec<(String, String)> {
+    fn headers(&mut self, upstream: &file::Upstream) -> Vec<(String, Secret)> {
         let mut headers = Vec::new();
         for (name, value) in &upstream.headers {
             let is_fit = http::HeaderName::try_from(name.as_str()).is_ok()
@@ -129,7 +130,7 @@ impl Check<'_> {
                     format!("`{name}` cannot be sent as a header"),
                 );
             }
-            headers.push((name.clone(), value.get_ref().clone()));
+            headers.push((name.clone(), Secret::new(value.get_ref().as_str())));
         }
         headers
     }
@@ -158,7 +159,7 @@ impl Check<'_> {
             priority: credential.priority,
             weight,
             in_flight_max: in_flight_max.map(|most| *most.get_ref()),
-            proxy: credential.proxy.as_ref().map(|proxy| proxy.get_ref().clone()),
+            proxy: credential.proxy.as_ref().map(|proxy| Proxy::new(proxy.get_ref().as_str())),
             models: credential.models.clone(),
             suspend: credential.suspend,
         }
