@@ -22,6 +22,7 @@ mod operator;
 mod privacy;
 mod python;
 mod readme;
+mod replay;
 mod repository;
 mod sizes;
 mod stories;

@@ -71,6 +71,43 @@ impl Recording {
         self.is_streaming && self.status == 200 && self.response.is_some()
     }
 
+    /// The reply as text, with `name` in every place in which its JSON names its model: found by parsing, and replaced
+    /// in the text, so that nothing else about it changes.
+    ///
+    /// # Panics
+    /// When there is no reply.
+    #[must_use]
+    pub fn answered_as(&self, name: &str) -> String {
+        let body = String::from_utf8_lossy(self.response.as_deref().expect("a reply"));
+        let key = if self.dialect == Dialect::Gemini { "modelVersion" } else { "model" };
+        let renamed = |text: &str, value: &Value| {
+            let places = [value, &value["response"], &value["message"]];
+            let Some(said) = places.iter().find_map(|place| place[key].as_str()) else {
+                return text.to_owned();
+            };
+            let written = |colon: &str, name: &str| format!("\"{key}\"{colon}\"{name}\"");
+            let colon = if text.contains(&written(":", said)) { ":" } else { ": " };
+            text.replacen(&written(colon, said), &written(colon, name), 1)
+        };
+        match serde_json::from_str(&body) {
+            Ok(Value::Array(_)) => body
+                .split_inclusive("\n}")
+                .map(|element| {
+                    let json = element.trim_start_matches(['[', ',', '\r', '\n']);
+                    renamed(element, &serde_json::from_str(json).unwrap_or_default())
+                })
+                .collect(),
+            Ok(value) => renamed(&body, &value),
+            Err(_) => body
+                .split_inclusive('\n')
+                .map(|line| {
+                    let json = line.strip_prefix("data:").unwrap_or_default();
+                    renamed(line, &serde_json::from_str(json).unwrap_or_default())
+                })
+                .collect(),
+        }
+    }
+
     /// Whether the reply is a whole answer that a caller should get: no error, not cut short, not empty.
     #[must_use]
     pub fn is_sound(&self) -> bool {
