@@ -133,7 +133,10 @@ fn refuse_by_head(headers: &HeaderMap, kinds: Kinds, limits: &Limits) -> Result<
         _ => return Err(unread("The content encoding must be gzip, zstd or none.")),
     };
     let kind = headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes().to_ascii_lowercase());
-    let is_read = |kind: &[u8]| names_json(kind) || (kinds == Kinds::JsonOrForm && kind.starts_with(FORM));
+    // A page can send a form to us without asking, but no key of its own in a header with it.
+    let is_of_a_page = headers.contains_key(header::ORIGIN) && !headers.contains_key(header::AUTHORIZATION);
+    let takes_forms = kinds == Kinds::JsonOrForm && !is_of_a_page;
+    let is_read = |kind: &[u8]| names_json(kind) || (takes_forms && kind.starts_with(FORM));
     if kind.is_some_and(|kind| !is_read(&kind)) {
         return Err(unread("The content type must be application/json."));
     }

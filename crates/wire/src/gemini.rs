@@ -176,7 +176,7 @@ pub(crate) fn reply(operation: Operation, text: &str) -> Option<Said> {
     let known = |is_there: bool, what| if is_there { Said::Answer(usage) } else { Said::Foreign(what) };
     match operation {
         Operation::CountTokens => return Some(known(part.total_tokens.is_some(), "a 200 without a count")),
-        Operation::EmbedContent => {
+        Operation::EmbedContent | Operation::BatchEmbedContents => {
             let is_there = part.embedding.or(part.embeddings).is_some_and(is_something);
             return Some(known(is_there, "a 200 without embeddings"));
         }
