@@ -1,7 +1,8 @@
 //! The one place that records outcomes: what an attempt's end means for the rest of the request, and for the memory.
 
 use standin_core::{
-    Certainty, ErrorClass, Evidence, Failure, Gate, Healing, Layer, Manner, Moment, Outcome, Progress, View,
+    Certainty, ErrorClass, Evidence, Failure, Gate, Healing, Layer, Manner, Moment, Outcome, Progress,
+    Verdict, View,
 };
 
 use crate::{
@@ -253,8 +254,19 @@ impl Run {
 
 /// Status and digest of a server fault in words that no rule knows to be passing.
 fn unknown_fault(failure: &Failure) -> Option<(u16, u64)> {
-    let status = failure.verdict.error.status;
-    let is_unknown = matches!(failure.verdict.layer, Layer::Status | Layer::Structure);
-    let is_fault = failure.class() == ErrorClass::ServerError && (500..600).contains(&status);
-    (is_fault && is_unknown && failure.fingerprint != 0).then_some((status, failure.fingerprint))
+    let Verdict { error, layer, matched, .. } = &failure.verdict;
+    let is_unknown = match layer {
+        Layer::Status | Layer::Structure => true,
+        // A type that only says "server error" says nothing about the words beside it.
+        Layer::Generic => !words(&error.message).contains(&words(matched)),
+        Layer::Operator | Layer::Wording | Layer::Transport => false,
+    };
+    let is_fault = failure.class() == ErrorClass::ServerError && (500..600).contains(&error.status);
+    (is_fault && is_unknown && failure.fingerprint != 0).then_some((error.status, failure.fingerprint))
+}
+
+/// A text as lower-case words with a space around each.
+fn words(text: &str) -> String {
+    let words = text.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.fold(" ".to_owned(), |all, word| all + &word.to_lowercase() + " ")
 }

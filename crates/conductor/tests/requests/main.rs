@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says where")]
 
 mod abandoned;
+mod answers;
 mod dropped;
 mod errors;
 mod faults;

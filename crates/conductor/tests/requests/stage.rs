@@ -240,6 +240,15 @@ impl Stage {
 
     /// All upstreams are of one provider family, whose words the classifier knows.
     pub(crate) fn of_family(family: Option<&str>, scripts: Vec<Vec<Act>>, params: Params) -> Self {
+        Self::with(scripts, params, family, Classifier::builtin().clone())
+    }
+
+    pub(crate) fn with(
+        scripts: Vec<Vec<Act>>,
+        params: Params,
+        family: Option<&str>,
+        classifier: Classifier,
+    ) -> Self {
         let scripts: Vec<_> = scripts
             .into_iter()
             .map(|acts| {
@@ -261,7 +270,6 @@ impl Stage {
             upstreams.insert((*name).into(), upstream);
         }
         let routing = Routing::build(&declared).unwrap();
-        let classifier = Classifier::builtin().clone();
         let assembly = Assembly::new(routing, params, classifier, executors, upstreams).unwrap();
         let conductor = Conductor::new(assembly, Arc::new(PausedClock::new()), 7);
         Self { conductor, scripts, next: AtomicUsize::new(1) }
