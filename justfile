@@ -38,6 +38,11 @@ deny:
 suite *filter:
     tests/support/suite.sh "{{target}}" {{filter}}
 
+# The numbered scenarios: number, result, rule and test of each.
+scenarios:
+    @cargo build --locked --quiet --bin proxy
+    @STANDIN_PROXY="{{target}}/debug/proxy" STANDIN_TOOLS="{{tools}}" python3 tests/support/scenarios.py
+
 # Feed every fuzz target, or those that are named, with made-up input for so many seconds each.
 fuzz seconds="60" *names:
     tests/support/fuzz.sh "{{target}}" "{{fuzz_version}}" "{{seconds}}" {{names}}

@@ -5,7 +5,10 @@ use std::{
     fs,
 };
 
-use crate::repository::{root, sources};
+use crate::{
+    repository::{root, sources},
+    scenarios,
+};
 
 /// Lines that no test holds yet. The list only ever gets shorter.
 const OWED: &str = "
@@ -35,6 +38,11 @@ fn is_id(word: &str) -> bool {
 
 /// Every test that carries ids, by id: `d1_d2_…` carries two.
 pub(crate) fn tests() -> BTreeMap<String, BTreeSet<String>> {
+    marked(is_id)
+}
+
+/// Every test whose name begins with marks, by mark: the place and the name. Marks of other kinds may stand among them.
+pub(crate) fn marked(is_mark: impl Fn(&str) -> bool) -> BTreeMap<String, BTreeSet<String>> {
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (path, text) in ["crates", "bins", "tests"].into_iter().flat_map(sources) {
         let mut is_test = false;
@@ -47,7 +55,8 @@ pub(crate) fn tests() -> BTreeMap<String, BTreeSet<String>> {
                 continue;
             };
             let name = name.split('(').next().unwrap_or_default();
-            for id in name.split('_').take_while(|word| is_id(word)) {
+            let marks = name.split('_').take_while(|word| is_id(word) || scenarios::is_number(word));
+            for id in marks.filter(|word| is_mark(word)) {
                 found.entry(id.to_uppercase()).or_default().insert(format!("{path}: {name}"));
             }
             is_test = false;

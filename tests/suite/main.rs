@@ -25,6 +25,7 @@ mod python;
 mod readme;
 mod replay;
 mod repository;
+mod scenarios;
 mod sizes;
 mod stories;
 mod streaming;

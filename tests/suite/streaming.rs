@@ -99,7 +99,7 @@ async fn each_chunk_is_with_the_caller_before_the_next_one_is_sent() {
 }
 
 #[tokio::test]
-async fn events_reach_the_caller_whole_however_the_upstream_cut_them() {
+async fn s093_events_reach_the_caller_whole_however_the_upstream_cut_them() {
     let whole: String =
         [role(), content("für alle 🌍 "), content("Grüße"), finish(), sse::event("[DONE]")].concat();
     for size in [1, 3, 7, 64] {

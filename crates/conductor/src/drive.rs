@@ -21,6 +21,7 @@ use crate::{
     conductor::Shared,
     ending::Refusal,
     flow::Flow,
+    log,
     recorder::Recorder,
     request::Request,
 };
@@ -66,7 +67,10 @@ impl Drive {
     pub(crate) async fn go(mut self) -> Driven {
         loop {
             let now = self.shared.clock.now();
-            match step(&mut self.recorder.run, &self.recorder.snapshot.session, now) {
+            let ready = step(&mut self.recorder.run, &self.recorder.snapshot.session, now);
+            let (decision, wait) = log::decision(&ready, now);
+            self.recorder.decided(decision, wait);
+            match ready {
                 Ready::Attempt(attempt, admission) => {
                     self.recorder.begin(attempt, admission);
                     match self.attempt(&attempt).await {

@@ -13,6 +13,7 @@ mod drive;
 mod ending;
 mod flow;
 mod hold;
+mod log;
 mod preview;
 mod recorder;
 mod request;

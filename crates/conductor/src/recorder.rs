@@ -4,12 +4,12 @@
 use std::{
     sync::Arc,
     task::{Context, Poll},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
 use http::HeaderMap;
-use standin_core::{Dialect, ErrorClass, Failure, Memory as _, Moment, Outcome, Progress};
+use standin_core::{Dialect, Failure, Memory as _, Moment, Outcome, Progress};
 use standin_policy::{Attempt, Ending, Run, Trail, opened, settle};
 use standin_store::Admission;
 use standin_upstream::{CallerRequest, FrameStream};
@@ -19,6 +19,7 @@ use crate::{
     attempt::{Failed, Judge, StreamFault},
     conductor::{Shared, Told},
     ending::Refusal,
+    log::{self, FailedAttempt},
     request::Request,
     snapshot::Snapshot,
     story::Story,
@@ -33,6 +34,8 @@ pub(crate) struct Recorder {
     pub(crate) deadline: Option<Moment>,
     shared: Arc<Shared>,
     current: Option<(Attempt, Admission)>,
+    /// The last attempt that failed; its line is written when it is known what follows.
+    failed: Option<FailedAttempt>,
     began: Moment,
     began_wall: SystemTime,
     ending: Option<Ending>,
@@ -50,8 +53,20 @@ impl Recorder {
         deadline: Option<Moment>,
     ) -> Self {
         let began_wall = shared.clock.wall();
-        let (current, ending, usage, overdue) = (None, None, Usage::default(), None);
-        Self { run, snapshot, request, deadline, shared, current, began, began_wall, ending, usage, overdue }
+        Self {
+            run,
+            snapshot,
+            request,
+            deadline,
+            shared,
+            current: None,
+            failed: None,
+            began,
+            began_wall,
+            ending: None,
+            usage: Usage::default(),
+            overdue: None,
+        }
     }
 
     pub(crate) fn dialect(&self) -> Dialect {
@@ -109,8 +124,17 @@ impl Recorder {
 
     /// The attempt failed.
     pub(crate) fn fail(&mut self, failure: &Failure) {
-        self.log_attempt(failure);
+        if let Some((attempt, _)) = &self.current {
+            self.failed = Some(FailedAttempt::new(&self.run, attempt, failure, self.shared.clock.now()));
+        }
         self.settle(Outcome::Failure(Box::new(failure.clone())));
+    }
+
+    /// What follows from the attempt that failed last, if one did.
+    pub(crate) fn decided(&mut self, decision: &str, wait: Duration) {
+        if let Some(failed) = self.failed.take() {
+            failed.write(&self.request, decision, wait);
+        }
     }
 
     /// Nothing could serve: what the caller is told.
@@ -127,6 +151,7 @@ impl Recorder {
         failed.failure.progress = Progress::ContentForwarded;
         self.fail(&failed.failure);
         let ending = self.next_ending();
+        self.decided(log::end(&ending), Duration::ZERO);
         let refusal = self.refuse(ending, &[failed]);
         refusal.frame(&stream.tail())
     }
@@ -168,46 +193,6 @@ impl Recorder {
         let sleep = self.overdue.get_or_insert_with(|| Box::pin(tokio::time::sleep(left)));
         sleep.as_mut().poll(cx) == Poll::Ready(())
     }
-
-    fn log_attempt(&self, failure: &Failure) {
-        let Some((attempt, _)) = &self.current else { return };
-        let candidate = self.run.candidate(attempt);
-        let elapsed = self.shared.clock.now().since(attempt.started);
-        tracing::warn!(
-            request = %self.request.call.request_id,
-            attempt = attempt.number,
-            round = attempt.round,
-            credential = %candidate.credential,
-            upstream.model = %candidate.model,
-            status = failure.verdict.error.status,
-            class = %failure.class(),
-            rule = %failure.verdict.rule,
-            scope = %failure.verdict.scope,
-            elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
-            "attempt {} failed: {}", attempt.number, failure.class(),
-        );
-    }
-
-    fn log_request(&self, ending: &Ending, elapsed: std::time::Duration) {
-        let (outcome, attempts, class) = match ending {
-            Ending::Served => ("served", None, None),
-            Ending::CallerLeft => ("caller_left", None, Some(ErrorClass::ClientGone)),
-            Ending::Failed(report) => ("failed", Some(report.attempts), report.cause.class()),
-        };
-        tracing::info!(
-            request = %self.request.call.request_id,
-            client = self.request.client.as_ref().map(|client| client.as_str()),
-            model = %self.request.call.model,
-            operation = %self.request.call.operation,
-            outcome,
-            attempts,
-            class = class.map(ErrorClass::as_str),
-            input_tokens = self.usage.input_tokens,
-            output_tokens = self.usage.output_tokens,
-            elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
-            "request {outcome}",
-        );
-    }
 }
 
 /// A recorder that goes before its request ended means that the caller left: nothing is recorded but the story.
@@ -216,7 +201,8 @@ impl Drop for Recorder {
         self.settle(Outcome::Abandoned);
         let ending = self.ending.take().unwrap_or(Ending::CallerLeft);
         let elapsed = self.shared.clock.now().since(self.began);
-        self.log_request(&ending, elapsed);
+        self.decided(log::end(&ending), Duration::ZERO);
+        log::request(&self.request, &self.run, &ending, &self.usage, elapsed);
         self.shared.stories.keep(Story {
             id: self.request.call.request_id.clone(),
             model: self.request.call.model.clone(),

@@ -143,9 +143,11 @@ fn all_mistakes_are_reported_at_once() {
 }
 
 #[test]
-fn a_rule_that_would_match_everything_is_refused() {
-    let said = said("status = 400\nbody_contains = [\"arrearage\"]\n", "");
-    assert!(said.contains("a rule needs a status, body_contains or body_regex"), "{said}");
+fn s027_a_rule_that_would_match_everything_or_never_is_refused() {
+    let all = said("status = 400\nbody_contains = [\"arrearage\"]\n", "");
+    assert!(all.contains("a rule needs a status, body_contains or body_regex"), "{all}");
+    let none = said("body_contains = [\"arrearage\"]", "body_regex = \"(arrear\"");
+    assert!(none.contains("body_regex"), "{none}");
 }
 
 #[test]

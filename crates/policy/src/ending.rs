@@ -76,6 +76,23 @@ pub enum Stop {
     Deadline,
 }
 
+impl Stop {
+    /// The name used in logs and reports.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Final => "final",
+            Self::Exhausted => "exhausted",
+            Self::AttemptsSpent => "attempts_spent",
+            Self::SoftRetriesSpent => "soft_retries_spent",
+            Self::BudgetSpent => "budget_spent",
+            Self::UnknownFate => "unknown_fate",
+            Self::ContentForwarded => "content_forwarded",
+            Self::Deadline => "deadline",
+        }
+    }
+}
+
 /// How useful an error is to the caller; the first of a request's errors in this order is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

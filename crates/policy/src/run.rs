@@ -213,6 +213,7 @@ impl Run {
 
     fn attempt(&mut self, now: Moment, pick: Pick) -> Step {
         let state = &mut self.state;
+        state.called = Some(pick.candidate);
         if std::mem::take(&mut state.round_is_due) {
             state.round += 1;
         }
@@ -296,6 +297,24 @@ impl Run {
     #[must_use]
     pub fn candidate(&self, attempt: &Attempt) -> Candidate {
         self.routing.layout.candidate(attempt.claim.candidate)
+    }
+
+    /// How many attempts are over.
+    #[must_use]
+    pub const fn attempts(&self) -> u32 {
+        self.state.attempts
+    }
+
+    /// How long the request has waited of its own accord.
+    #[must_use]
+    pub const fn waited(&self) -> Duration {
+        self.state.waited
+    }
+
+    /// The candidate that was called last.
+    #[must_use]
+    pub fn last_candidate(&self) -> Option<Candidate> {
+        self.state.called.map(|candidate| self.routing.layout.candidate(candidate))
     }
 
     /// The snapshot this request keeps.

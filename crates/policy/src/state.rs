@@ -20,6 +20,8 @@ pub(crate) struct State {
     pub(crate) tried: Vec<Tried>,
     pub(crate) fresh: Vec<Fresh>,
     pub(crate) last: Option<Last>,
+    /// The candidate of the latest attempt.
+    pub(crate) called: Option<u32>,
     pub(crate) best: Option<Best>,
     pub(crate) waited: Duration,
     pub(crate) waiting_since: Option<Moment>,

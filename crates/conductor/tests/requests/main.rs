@@ -7,6 +7,8 @@ mod answers;
 mod dropped;
 mod errors;
 mod faults;
+mod logs;
+mod members;
 mod plain;
 mod stage;
 mod streams;

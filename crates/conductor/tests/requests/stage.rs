@@ -88,6 +88,8 @@ pub(crate) struct Scripted {
     pub(crate) acts: Mutex<VecDeque<Act>>,
     pub(crate) calls: AtomicUsize,
     pub(crate) open: Arc<AtomicUsize>,
+    pub(crate) renewals: AtomicUsize,
+    pub(crate) beats: Arc<AtomicUsize>,
 }
 
 impl Executor for Scripted {
@@ -104,6 +106,7 @@ impl Executor for Scripted {
         let mut acts = self.acts.lock().unwrap();
         let act = if acts.len() > 1 { acts.pop_front().unwrap() } else { acts[0].clone() };
         let guard = Open::new(&self.open);
+        let beaten = Arc::clone(&self.beats);
         Box::pin(async move {
             match act {
                 Act::Reply(status, body) => Ok(reply(status, Bytes::from_static(body.as_bytes()))),
@@ -131,11 +134,17 @@ impl Executor for Scripted {
                         sleep: None,
                         is_complete: false,
                         has_content: false,
+                        beaten,
                         _guard: guard,
                     })),
                 }),
             }
         })
+    }
+
+    fn renew(&self, _: u64) -> BoxFuture<'_, Result<(), SendError>> {
+        self.renewals.fetch_add(1, Ordering::SeqCst);
+        Box::pin(std::future::ready(Ok(())))
     }
 }
 
@@ -169,6 +178,7 @@ struct Played {
     sleep: Option<std::pin::Pin<Box<tokio::time::Sleep>>>,
     is_complete: bool,
     has_content: bool,
+    beaten: Arc<AtomicUsize>,
     _guard: Open,
 }
 
@@ -180,6 +190,7 @@ impl FrameStream for Played {
         std::task::ready!(sleep.as_mut().poll(cx));
         self.sleep = None;
         self.beats.pop_front();
+        self.beaten.fetch_add(1, Ordering::SeqCst);
         let frame = |mark, text: String| Poll::Ready(Some(Ok(Frame { mark, bytes: text.into() })));
         match beat {
             Beat::Lifecycle => frame(Mark::Lifecycle, "data: {\"role\":1}\n\n".to_owned()),
@@ -253,7 +264,8 @@ impl Stage {
             .into_iter()
             .map(|acts| {
                 let (calls, open) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
-                Arc::new(Scripted { acts: Mutex::new(acts.into()), calls, open })
+                let (renewals, beats) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
+                Arc::new(Scripted { acts: Mutex::new(acts.into()), calls, open, renewals, beats })
             })
             .collect();
         let names = ["a", "b", "c", "d"];
@@ -262,7 +274,8 @@ impl Stage {
         let mut upstreams = HashMap::new();
         for (name, script) in names.iter().zip(&scripts) {
             declared.upstreams.push(standin_policy::Upstream::new(name));
-            declared.credentials.push(Credential::new(name, name));
+            let is_renewable = family == Some("renewable");
+            declared.credentials.push(Credential { is_renewable, ..Credential::new(name, name) });
             declared.models.push(Model { aliases: vec!["m".into()], ..Model::new(name, "m1") });
             executors.insert((*name).into(), Arc::clone(script) as Arc<dyn Executor>);
             let upstream =

@@ -1,0 +1,101 @@
+//! What the log says: one line per attempt that failed, with what was decided then, and one line per request.
+
+use std::time::Duration;
+
+use standin_core::{Candidate, ErrorClass, Failure, Moment, Scope};
+use standin_policy::{Attempt, Ending, Ready, Run};
+use standin_wire::Usage;
+
+use crate::request::Request;
+
+/// An attempt that failed, until it is known what follows from it.
+pub(crate) struct FailedAttempt {
+    attempt: Attempt,
+    candidate: Candidate,
+    status: u16,
+    class: ErrorClass,
+    rule: String,
+    scope: Scope,
+    elapsed: Duration,
+}
+
+impl FailedAttempt {
+    pub(crate) fn new(run: &Run, attempt: &Attempt, failure: &Failure, now: Moment) -> Self {
+        Self {
+            attempt: *attempt,
+            candidate: run.candidate(attempt),
+            status: failure.verdict.error.status,
+            class: failure.class(),
+            rule: failure.verdict.rule.clone().into_owned(),
+            scope: failure.verdict.scope,
+            elapsed: now.since(attempt.started),
+        }
+    }
+
+    /// Writes the line.
+    pub(crate) fn write(self, request: &Request, decision: &str, wait: Duration) {
+        tracing::warn!(
+            request = %request.call.request_id,
+            attempt = self.attempt.number,
+            round = self.attempt.round,
+            credential = %self.candidate.credential,
+            upstream.model = %self.candidate.model,
+            status = self.status,
+            class = %self.class,
+            rule = %self.rule,
+            scope = %self.scope,
+            decision,
+            wait_ms = millis(wait),
+            elapsed_ms = millis(self.elapsed),
+            "attempt {} failed: {}, {decision}", self.attempt.number, self.class,
+        );
+    }
+}
+
+/// What a decision is called in the log, and how long the request waits for it.
+pub(crate) fn decision<A>(ready: &Ready<A>, now: Moment) -> (&'static str, Duration) {
+    match ready {
+        Ready::Attempt(..) => ("next_candidate", Duration::ZERO),
+        Ready::Wait { until, .. } => ("wait", until.since(now)),
+        Ready::Finish(ending) => (end(ending), Duration::ZERO),
+    }
+}
+
+/// What an ending is called in the log.
+pub(crate) const fn end(ending: &Ending) -> &'static str {
+    match ending {
+        Ending::Served => "served",
+        Ending::CallerLeft => "caller_left",
+        Ending::Failed(report) => report.stop.as_str(),
+    }
+}
+
+/// Writes the line of a request that is over.
+pub(crate) fn request(request: &Request, run: &Run, ending: &Ending, usage: &Usage, elapsed: Duration) {
+    let (outcome, class) = match ending {
+        Ending::Served => ("served", None),
+        Ending::CallerLeft => ("caller_left", Some(ErrorClass::ClientGone)),
+        Ending::Failed(report) => ("failed", report.cause.class()),
+    };
+    let last = run.last_candidate();
+    tracing::info!(
+        request = %request.call.request_id,
+        client = request.client.as_ref().map(|client| client.as_str()),
+        model = %request.call.model,
+        operation = %request.call.operation,
+        outcome,
+        attempts = run.attempts(),
+        class = class.map(ErrorClass::as_str),
+        credential = last.as_ref().map(|last| last.credential.as_str()),
+        upstream.model = last.as_ref().map(|last| last.model.as_str()),
+        input_tokens = usage.input_tokens,
+        output_tokens = usage.output_tokens,
+        wait_ms = millis(run.waited()),
+        elapsed_ms = millis(elapsed),
+        "request {outcome}",
+    );
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
