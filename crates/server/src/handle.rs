@@ -19,6 +19,7 @@ use crate::{
     keys::{Keyring, Known, presented, without_key},
     listing,
     parting::{Departing, unless_cut},
+    patience::{repeats_refusals, say_once},
     refusal::{objected, plain, refuse, upgrade_required},
     routes::{Action, Route, route},
     site::Site,
@@ -44,12 +45,16 @@ where
     let id = site.ids.next();
     let route = route_of(&parts);
     let dialect = route.dialect;
+    let repeats_refusals = repeats_refusals(&parts.method, dialect, &parts.headers);
     let answering = AssertUnwindSafe(answer(&site, &id, route, parts, body)).catch_unwind();
     let reply = unless_cut(&site, answering.map(|answered| answered.unwrap_or_else(|_| Err(panicked(&id)))));
-    let reply = match reply.await {
+    let mut reply = match reply.await {
         Ok(reply) => reply,
         Err(error) => refuse(dialect, &error, &id),
     };
+    if repeats_refusals {
+        say_once(&mut reply);
+    }
     mark(reply, &site, dialect, &id)
 }
 

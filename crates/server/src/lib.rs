@@ -18,6 +18,7 @@ mod limits;
 mod listing;
 mod multiplex;
 mod parting;
+mod patience;
 mod refusal;
 mod routes;
 mod seen;

@@ -8,7 +8,7 @@ use standin_testkit::skip;
 use super::{
     driver::{Driver, Report},
     speech::{CALLERS_FAULT, Dialect, Said},
-    stage::{AFTER_THE_TOOL, FAULTS, Stage, WORDS, scene},
+    stage::{AFTER_THE_TOOL, COUNTED, FAULTS, Stage, WORDS, scene},
 };
 
 /// What stands in the file that the agents read with their tool.
@@ -23,14 +23,16 @@ struct Agent {
     dialect: Dialect,
     /// How it reads `notes.txt`.
     tool: Said,
+    /// Whether it lets many prompts be counted at once when its user asks what the context is made of.
+    counts: bool,
+    /// How often it asks for a model that the gateway does not have, if it can.
+    asks_for_a_wrong_name: Option<usize>,
     /// How often it asks for an answer when every stream breaks after its first word.
     asks_when_cut: RangeInclusive<usize>,
     /// Whether it asks again when a stream has broken, and thus gets a whole answer from the stand-in.
     recovers: bool,
     /// How often it asks when nothing can be had for hours: quotas are used up.
     asks_when_spent: RangeInclusive<usize>,
-    /// The same when all credentials are rejected.
-    asks_when_refused: RangeInclusive<usize>,
 }
 
 impl Agent {
@@ -45,8 +47,10 @@ impl Agent {
         let mut show = Show { agent: self, stage, driver };
         show.answers_word_by_word();
         show.goes_round_with_a_tool();
+        show.counts_without_asking();
         show.never_notices_a_fault();
         show.pays_once_for_its_own_fault();
+        show.is_told_of_a_wrong_name();
         show.never_takes_half_an_answer_for_a_whole_one();
         show.gives_up_when_nothing_can_be_had().await;
         show.stage.assert_that_streams_are_well_formed();
@@ -88,6 +92,23 @@ impl Show {
         assert!(!bodies[0].contains(NOTES) && bodies[1].contains(NOTES), "{}", bodies[1]);
     }
 
+    /// One command of its user, a dozen questions at once.
+    fn counts_without_asking(&mut self) {
+        if !self.agent.counts {
+            return;
+        }
+        let before = self.stage.asked().len();
+        let (report, asks) = self.ask("count", scene::WORDS);
+        assert!(report.error.is_none() && report.text.contains("Context Usage"), "{report:?}");
+        let asked = self.stage.asked().split_off(before);
+        let counts = asked.iter().filter(|one| one.target().contains("/count_tokens"));
+        let counted = counts.map(|one| one.reply.as_ref().map(|reply| (reply.status(), reply.text())));
+        let counted: Vec<_> = counted.map(Option::unwrap_or_default).collect();
+        let answer = (200, self.agent.dialect.count(COUNTED).to_string());
+        assert!(counted.len() > 10 && counted.iter().all(|one| *one == answer), "{counted:?}");
+        assert_eq!(asks, 0);
+    }
+
     fn never_notices_a_fault(&mut self) {
         for (scene, _) in FAULTS {
             let (report, asks) = self.ask("ask", scene);
@@ -102,6 +123,14 @@ impl Show {
         let error = report.error.as_ref().unwrap_or_else(|| panic!("no error: {report:?}"));
         assert!(error.message.contains(CALLERS_FAULT), "{error:?}");
         assert_eq!((asks, self.stage.calls(scene::OWN_FAULT)), (1, (1, 0)));
+    }
+
+    fn is_told_of_a_wrong_name(&mut self) {
+        let Some(wanted) = self.agent.asks_for_a_wrong_name else { return };
+        let (report, asks) = self.ask("ask", "no-such-model");
+        let error = report.error.as_ref().unwrap_or_else(|| panic!("no error: {report:?}"));
+        assert!(error.message.contains("no-such-model"), "{error:?}");
+        assert_eq!(asks, wanted, "{report:?}");
     }
 
     fn never_takes_half_an_answer_for_a_whole_one(&mut self) {
@@ -122,9 +151,7 @@ impl Show {
             assert_eq!(self.stage.calls(scene), (1, 1), "{scene}: each account is asked once");
             let (report, asks) = self.ask("ask", scene);
             assert!(report.error.is_some(), "{scene}: {report:?}");
-            let agent = &self.agent;
-            let wanted =
-                if scene == scene::SPENT { &agent.asks_when_spent } else { &agent.asks_when_refused };
+            let wanted = if scene == scene::SPENT { self.agent.asks_when_spent.clone() } else { 1..=1 };
             assert!(wanted.contains(&asks), "{scene}: {asks} asks: {report:?}");
             assert!(*wanted.end() > 1 || report.took < REFUSED_MAX, "{scene}: {report:?}");
             assert_eq!(self.stage.calls(scene), (1, 1), "{scene}: nobody is asked again");
@@ -143,10 +170,11 @@ async fn codex_cli() {
         name: "codex",
         dialect: Dialect::Responses,
         tool: call("exec_command", json!({"cmd": "cat notes.txt"})),
+        counts: false,
+        asks_for_a_wrong_name: Some(1),
         asks_when_cut: 2..=6,
         recovers: true,
         asks_when_spent: 1..=1,
-        asks_when_refused: 6..=6,
     };
     agent.performs().await;
 }
@@ -157,10 +185,11 @@ async fn claude_code() {
         name: "claude-code",
         dialect: Dialect::Messages,
         tool: call("Read", json!({"file_path": "notes.txt"})),
+        counts: true,
+        asks_for_a_wrong_name: Some(2),
         asks_when_cut: 2..=2,
         recovers: true,
         asks_when_spent: 1..=1,
-        asks_when_refused: 1..=1,
     };
     agent.performs().await;
 }
@@ -171,10 +200,11 @@ async fn gemini_cli() {
         name: "gemini-cli",
         dialect: Dialect::Gemini,
         tool: call("read_file", json!({"file_path": "notes.txt"})),
+        counts: false,
+        asks_for_a_wrong_name: Some(1),
         asks_when_cut: 1..=4,
         recovers: true,
         asks_when_spent: 1..=1,
-        asks_when_refused: 1..=1,
     };
     agent.performs().await;
 }
@@ -185,10 +215,11 @@ async fn opencode() {
         name: "opencode",
         dialect: Dialect::Chat,
         tool: call("read", json!({"filePath": "notes.txt"})),
+        counts: false,
+        asks_for_a_wrong_name: None,
         asks_when_cut: 2..=2,
         recovers: true,
         asks_when_spent: 2..=2,
-        asks_when_refused: 1..=1,
     };
     agent.performs().await;
 }
