@@ -12,10 +12,9 @@ use crate::{
 
 /// Lines that no test holds yet. The list only ever gets shorter.
 const OWED: &str = "
-    A9
     B3
     C7 C10
-    D3 D8 D10
+    D8 D10
     K11
     N1 N2
     X1 X2 X3

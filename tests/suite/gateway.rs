@@ -148,7 +148,7 @@ impl Gateway {
         more: &str,
         upstreams: impl IntoIterator<Item = Upstream>,
     ) -> Self {
-        Self::start(files, &configuration(more, upstreams), ("info", "json")).await
+        Self::start(files, &configuration(more, upstreams), ("info", "json"), None).await
     }
 
     /// Starts it so that it says more, or in another format.
@@ -158,10 +158,20 @@ impl Gateway {
         more: &str,
         upstreams: impl IntoIterator<Item = Upstream>,
     ) -> Self {
-        Self::start(&[], &configuration(more, upstreams), (level, format)).await
+        Self::start(&[], &configuration(more, upstreams), (level, format), None).await
     }
 
-    async fn start(files: &[(&str, &str)], configuration: &str, (level, format): (&str, &str)) -> Self {
+    /// Starts it so that it may have no more than so many descriptors.
+    pub(crate) async fn with_descriptors(most: usize, upstreams: impl IntoIterator<Item = Upstream>) -> Self {
+        Self::start(&[], &configuration("", upstreams), ("info", "json"), Some(most)).await
+    }
+
+    async fn start(
+        files: &[(&str, &str)],
+        configuration: &str,
+        (level, format): (&str, &str),
+        descriptors: Option<usize>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in files {
             fs::write(folder.path().join(name), text).unwrap();
@@ -169,7 +179,15 @@ impl Gateway {
         let file = folder.path().join(FILE);
         write_private(&file, configuration);
         let log = File::create(folder.path().join("log")).unwrap();
-        let child = Command::new(binary())
+        let mut command = match descriptors {
+            None => Command::new(binary()),
+            Some(most) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("ulimit -n {most}; exec \"$0\" \"$@\"")]).arg(binary());
+                shell
+            }
+        };
+        let child = command
             .args(["serve", "--config"])
             .arg(&file)
             .envs([("STANDIN_LOG", level), ("STANDIN_LOG_FORMAT", format)])

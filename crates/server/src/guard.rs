@@ -21,7 +21,7 @@ use crate::{
 
 /// How long we go on reading, and forgetting, a body that was refused. A socket that is closed with bytes unread
 /// resets the connection, and the peer may lose the reply that is on its way.
-const LINGER_MAX: Duration = Duration::from_secs(5);
+const LINGER_MAX: Duration = Duration::from_secs(2);
 /// Bytes of a refused body that are read and forgotten.
 const LINGER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes that are forgotten at a time.

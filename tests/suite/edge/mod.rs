@@ -1,6 +1,7 @@
 //! The edge under bad input and in bad weather: bodies, routes, floods, crowds.
 
 mod bodies;
+mod crowds;
 mod floods;
 mod http2;
 mod routes;

@@ -150,3 +150,25 @@ async fn s7_what_a_caller_writes_stays_within_its_line_of_the_log() {
         assert_eq!(log.lines().find(began), None, "{format}: a line of the log is the caller's");
     }
 }
+
+#[test]
+fn l7_the_limits_that_are_documented_are_those_of_the_file_of_defaults() {
+    let read = |file: &str| std::fs::read_to_string(crate::repository::root().join(file)).unwrap();
+    let (defaults, document) = (read("config/proxy.toml"), read("docs/operations.md"));
+    let table = defaults.split("[limits]\n").nth(1).and_then(|rest| rest.split("\n\n").next()).unwrap();
+    let keys =
+        table.lines().filter(|line| !line.starts_with('#')).map(|line| line.split_once(" = ").unwrap());
+    for (key, value) in keys.inspect(|pair| println!("{pair:?}")) {
+        let shown = match value.trim_matches('"') {
+            bytes if key.ends_with("bytes_max") => {
+                let kib = bytes.parse::<usize>().unwrap() >> 10;
+                if kib >= 1024 { format!("{} MiB", kib >> 10) } else { format!("{kib} KiB") }
+            }
+            time => time.strip_suffix('s').map_or_else(|| time.to_owned(), |seconds| format!("{seconds} s")),
+        };
+        let row = document
+            .lines()
+            .find(|line| line.contains(&format!("`{key}`")) || line.contains(&format!("`limits.{key}`")));
+        assert!(row.is_some_and(|row| row.contains(&shown)), "{key} = {shown}: {row:?}");
+    }
+}
