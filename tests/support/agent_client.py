@@ -99,12 +99,13 @@ class ClaudeCode(Agent):
 
     def command(self, prompt, model, *more):
         binary = self.binary("@anthropic-ai", "claude-code-linux-x64", "claude")
-        return [binary, "-p", prompt, "--model", model, "--tools", "Read", "--allowedTools", "Read", *more]
+        return [binary, "-p", prompt, "--model", model, *more]
 
     def ask(self, model):
         text, complaint = "", None
+        tools = ["--tools", "Read", "--allowedTools", "Read"]
         shape = ["--output-format", "stream-json", "--include-partial-messages", "--verbose"]
-        for line in self.run(*self.command(PROMPT, model, *shape)):
+        for line in self.run(*self.command(PROMPT, model, *tools, *shape)):
             event = json.loads(line)
             if event["type"] == "stream_event":
                 piece = event["event"].get("delta", {}).get("text")
