@@ -6,6 +6,7 @@ target := env("CARGO_TARGET_DIR", justfile_directory() / "target")
 tools := target / "tools"
 deny_version := "0.20.2"
 fuzz_version := "0.13.2"
+auditable_version := "0.7.7"
 export STANDIN_SKIPS := target / "suite" / "skipped.txt"
 
 # Show what there is.
@@ -46,6 +47,10 @@ scenarios:
 # Feed every fuzz target, or those that are named, with made-up input for so many seconds each.
 fuzz seconds="60" *names:
     tests/support/fuzz.sh "{{target}}" "{{fuzz_version}}" "{{seconds}}" {{names}}
+
+# The binary as it is given away, the list of its parts and the checksums of both, in target/dist.
+release:
+    tests/support/release.sh "{{target}}" "{{tools}}" "{{auditable_version}}"
 
 # Measure the fault table of the README anew.
 faults:

@@ -145,7 +145,7 @@ fn policy_and_classify_have_no_runtime_no_socket_and_no_chance_below_them() {
 }
 
 /// Names of everything that a package is built on, itself included, without what only its tests or build need.
-fn tree(name: &str) -> BTreeSet<String> {
+pub(crate) fn tree(name: &str) -> BTreeSet<String> {
     let data = metadata();
     let names: BTreeMap<&str, &str> = list(&data["packages"])
         .map(|package| (package["id"].as_str().unwrap(), package["name"].as_str().unwrap()))

@@ -29,3 +29,4 @@ mod scenarios;
 mod sizes;
 mod stories;
 mod streaming;
+mod supply;

@@ -167,7 +167,7 @@ async fn a_key_gets_the_body_as_it_came() {
 }
 
 #[tokio::test]
-async fn s126_many_401s_at_once_renew_once_and_everybody_goes_on_with_the_new_token() {
+async fn b3_s126_many_401s_at_once_renew_once_and_everybody_goes_on_with_the_new_token() {
     let world =
         World::new(&good("old"), |number, request| grant(number, request).delayed(Duration::from_millis(50)))
             .await;

@@ -389,7 +389,7 @@ fn a_path_that_is_half_due_is_not_entered_without_the_one_probe() {
 }
 
 #[test]
-fn a_renewable_credential_is_renewed_once_and_tried_again_before_it_counts_as_rejected() {
+fn b3_a_renewable_credential_is_renewed_once_and_tried_again_before_it_counts_as_rejected() {
     let mut world = World::with("c1/m1 c2/m1", |declared, _| declared.credentials[0].is_renewable = true);
     world.tells(
         "auth_failed ok => c1/m1 renewed:c1/m1 | served
