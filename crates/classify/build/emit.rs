@@ -64,11 +64,9 @@ pub(crate) fn tables(packs: &[schema::Pack]) -> Result<String, String> {
     }
     let mut atom_lines = String::new();
     for text in &atoms.list {
-        let starts = text.starts_with('<');
         let ends = text.ends_with('>');
         let plain = text.trim_start_matches('<').trim_end_matches('>');
-        let _ =
-            writeln!(atom_lines, "    Atom {{ text: {plain:?}, starts_word: {starts}, ends_word: {ends} }},");
+        let _ = writeln!(atom_lines, "    Atom {{ text: {plain:?}, ends_word: {ends} }},");
     }
     Ok(format!(
         "pub(crate) static FAMILIES: &[Family] = &[\n{families}];\n\

@@ -30,7 +30,8 @@ fn spellings(segment: &str, is_first: bool, phrase: &str) -> Result<Vec<String>,
     }
     for spelling in &mut all {
         spelling.push_str(rest);
-        *spelling = spelling.replace("  ", " ").replace(['^', '$'], "\n");
+        // A spelling begins and ends with a word or a sign; blanks between are what `..` stands for.
+        *spelling = spelling.replace("  ", " ").trim().replace(['^', '$'], "\n");
     }
     all.sort();
     all.dedup();

@@ -279,11 +279,11 @@ fn is_stream(body: &str) -> bool {
 /// Where JSON begins inside of words: at a bracket that a quote or another bracket follows.
 fn json_start(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
-    bytes.iter().enumerate().find_map(|(at, byte)| {
-        let is_open =
-            *byte == b'{' || (*byte == b'[' && bytes.get(at + 1).is_some_and(|next| b"{ \n".contains(next)));
-        let next = bytes[at + 1..].iter().take(64).find(|byte| !byte.is_ascii_whitespace());
-        (is_open && next.is_some_and(|next| b"\"'{".contains(next))).then_some(at)
+    memchr::memchr2_iter(b'{', b'[', bytes).find(|at| {
+        let rest = &bytes[at + 1..];
+        let is_open = bytes[*at] == b'{' || rest.first().is_some_and(|next| b"{ \n".contains(next));
+        let next = || rest.iter().take(64).find(|byte| !byte.is_ascii_whitespace());
+        is_open && next().is_some_and(|next| b"\"'{".contains(next))
     })
 }
 

@@ -4,7 +4,8 @@
 
 use crate::{
     Observed, Packs, Trust,
-    matching::{self, Candidates, Matcher},
+    hits::Slot,
+    matching::{Candidates, Matcher},
     reading::Reading,
     rule::{FAMILIES, Order, Rule},
 };
@@ -40,7 +41,7 @@ pub(crate) fn judge(
     all: Option<&mut Vec<Opinion>>,
 ) -> Option<Opinion> {
     let codes = reading.codes.iter().map(|code| reading.code(code));
-    let candidates = matcher.candidates(reading.finds.iter().chain(&reading.code_finds), codes);
+    let candidates = matcher.candidates(&reading.hits, codes);
     let mut court = Court { seen, reading, best: None, all };
     court.hear(&candidates);
     if let Some(all) = court.all {
@@ -65,7 +66,7 @@ impl Court<'_> {
             if !is_better && self.all.is_none() {
                 continue;
             }
-            let Some(matched) = self.fits(rule) else { continue };
+            let Some(matched) = self.fits(at, rule) else { continue };
             let opinion = Opinion { rule, rank, matched };
             if let Some(all) = &mut self.all {
                 all.push(opinion.clone());
@@ -108,7 +109,7 @@ impl Court<'_> {
         }
     }
 
-    fn fits(&self, rule: &Rule) -> Option<Matched> {
+    fn fits(&self, at: usize, rule: &Rule) -> Option<Matched> {
         let reading = self.reading;
         let has_status = rule.statuses.is_empty()
             || rule.statuses.iter().any(|(low, high)| (*low..=*high).contains(&reading.status));
@@ -128,17 +129,17 @@ impl Court<'_> {
             matched = Matched::Code(self.code(rule)?);
         }
         if !rule.words.is_empty() {
-            let (start, end) = matching::first(rule.words, &reading.code_finds, &reading.code_words)?;
+            let (start, end) = reading.hits.hit(at, Slot::Words)?;
             matched = Matched::CodeWords(start, end);
         }
         if !rule.text.is_empty() {
-            let (start, end) = matching::first(rule.text, &reading.finds, &reading.words)?;
+            let (start, end) = reading.hits.hit(at, Slot::Text)?;
             matched = Matched::Words(start, end);
         }
         if !rule.also.is_empty() {
-            matching::first(rule.also, &reading.finds, &reading.words)?;
+            reading.hits.hit(at, Slot::Also)?;
         }
-        if matching::first(rule.unless, &reading.finds, &reading.words).is_some() {
+        if reading.hits.hit(at, Slot::Unless).is_some() {
             return None;
         }
         Some(matched)

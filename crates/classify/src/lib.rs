@@ -17,6 +17,7 @@ pub mod delay;
 mod document;
 mod envelope;
 mod field;
+mod hits;
 mod judge;
 mod matching;
 mod observed;
@@ -32,6 +33,7 @@ mod scrub;
 mod status;
 mod success;
 mod text;
+mod trie;
 
 pub use classifier::Classifier;
 pub use document::errors_markdown;

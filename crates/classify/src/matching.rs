@@ -1,38 +1,52 @@
-//! Asks all rules at once: one pass over the words finds every phrase, and only rules that a find points at are looked at.
+//! Asks all rules at once: one pass over the words finds every spelling, and a rule hears of a phrase when its last
+//! spelling is found.
 //!
-//! What the finds mean is the rules' business, what follows from them the classifier's.
+//! What a phrase means is the rules' business, what follows from them the classifier's.
 
 use std::sync::OnceLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
-
 use crate::{
     delay::CUES,
+    hits::{Hits, Place, Slot, Span},
     rule::{ATOMS, Pattern, RULES, Rule},
+    trie::Trie,
 };
 
-/// How many finds of one text are kept.
+/// How many spellings of one text are looked at.
 const FINDS_MAX: usize = 512;
-/// Bytes that `..` in a phrase may stand for.
-const GAP_BYTES_MAX: usize = 90;
 /// Words of the bit set over all rules.
 const RULE_WORDS: usize = RULES.len().div_ceil(64);
 
-/// One find of a spelling.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Find {
-    atom: u16,
-    start: usize,
-    end: usize,
-}
+/// The bytes of words.
+static IS_LETTER: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    loop {
+        table[byte as usize] = byte.is_ascii_alphanumeric();
+        if byte == u8::MAX {
+            break table;
+        }
+        byte += 1;
+    }
+};
 
-/// The rules that some find or code points at, one bit each.
+/// The rules worth asking, one bit each.
 #[derive(Debug, Clone)]
 pub(crate) struct Candidates([u64; RULE_WORDS]);
 
+impl Default for Candidates {
+    fn default() -> Self {
+        Self([0; RULE_WORDS])
+    }
+}
+
 impl Candidates {
-    fn add(&mut self, rule: u16) {
+    pub(crate) fn add(&mut self, rule: u16) {
         self.0[usize::from(rule) / 64] |= 1 << (rule % 64);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0 = [0; RULE_WORDS];
     }
 
     /// The rules, in the order of the packs.
@@ -48,14 +62,40 @@ impl Candidates {
     }
 }
 
+/// Which text is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Text {
+    /// The words of the messages.
+    Words,
+    /// The codes, split into words.
+    Codes,
+}
+
+/// For every spelling the places it has in phrases.
+struct Index {
+    /// The end of each spelling's places; they begin where those of the one before end.
+    ends: Vec<usize>,
+    places: Vec<Place>,
+}
+
+impl Index {
+    fn places(&self, atom: usize) -> &[Place] {
+        let start = atom.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.places[start..self.ends[atom]]
+    }
+}
+
 /// The compiled form of all packs.
 pub(crate) struct Matcher {
-    automaton: AhoCorasick,
-    /// Rules whose words can only be there if this spelling is.
-    by_atom: Vec<Vec<u16>>,
+    spellings: Trie,
+    /// How many statements end inside of each spelling.
+    breaks: Vec<u32>,
+    words: Index,
+    codes: Index,
+    chains: usize,
     /// Rules by whole code, sorted.
     by_code: Vec<(&'static str, u16)>,
-    /// Rules that neither a word nor a whole code points at.
+    /// Rules that neither a phrase nor a whole code points at.
     always: Candidates,
 }
 
@@ -66,64 +106,73 @@ impl Matcher {
     }
 
     fn build() -> Option<Self> {
-        let automaton = AhoCorasick::builder()
-            .kind(Some(AhoCorasickKind::ContiguousNFA))
-            .match_kind(MatchKind::Standard)
-            .prefilter(false)
-            .build(ATOMS.iter().map(|atom| atom.text).chain(CUES))
-            .ok()?;
-        let mut by_atom = vec![Vec::new(); ATOMS.len()];
+        let spellings = Trie::new(ATOMS.iter().map(|atom| atom.text).chain(CUES))?;
         let mut by_code = Vec::new();
-        let mut always = Candidates([0; RULE_WORDS]);
+        let mut always = Candidates::default();
         for (at, rule) in RULES.iter().enumerate() {
             let at = u16::try_from(at).ok()?;
-            let words = if rule.text.is_empty() { rule.words } else { rule.text };
-            if !words.is_empty() {
-                for atom in words.iter().filter_map(|pattern| pattern.0.first()).copied().flatten() {
-                    by_atom[usize::from(*atom)].push(at);
-                }
-            } else if !rule.codes.is_empty() && rule.codes.iter().all(|code| !code.ends_with('*')) {
+            let has_phrases = !rule.text.is_empty() || !rule.words.is_empty();
+            if !rule.codes.is_empty() && !has_phrases && rule.codes.iter().all(|code| !code.ends_with('*')) {
                 by_code.extend(rule.codes.iter().map(|code| (*code, at)));
-            } else {
+            } else if !has_phrases {
                 always.add(at);
             }
         }
         by_code.sort_unstable();
-        Some(Self { automaton, by_atom, by_code, always })
+        let mut chains = 0;
+        let words = index(&mut chains, |rule| {
+            vec![(Slot::Text, rule.text), (Slot::Also, rule.also), (Slot::Unless, rule.unless)]
+        })?;
+        let codes = index(&mut chains, |rule| vec![(Slot::Words, rule.words)])?;
+        let breaks = ATOMS.iter().map(|atom| breaks(atom.text.as_bytes())).collect();
+        Some(Self { spellings, breaks, words, codes, chains, by_code, always })
     }
 
-    /// Finds all spellings in `text`, and the places behind words that tell a delay.
-    pub(crate) fn find(&self, text: &str, finds: &mut Vec<Find>, cues: &mut Vec<usize>) {
-        finds.clear();
-        cues.clear();
+    /// Notes which phrases stand in `text`, and the places behind words that tell a delay.
+    pub(crate) fn scan(&self, text: &str, which: Text, hits: &mut Hits, cues: &mut Vec<usize>) {
+        let index = if which == Text::Words { &self.words } else { &self.codes };
+        hits.prepare(self.chains);
         let bytes = text.as_bytes();
-        for found in self.automaton.find_overlapping_iter(text).take(FINDS_MAX * 4) {
-            let Some(atom) = ATOMS.get(found.pattern().as_usize()) else {
-                cues.push(found.end());
+        let (mut finds, mut statement) = (0, 0);
+        let mut was_letter = false;
+        for (start, byte) in bytes.iter().enumerate() {
+            let is_letter = IS_LETTER[usize::from(*byte)];
+            // A spelling begins where a word or a sign does, never inside of either.
+            if is_letter && was_letter {
                 continue;
-            };
-            let is_letter = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_alphanumeric);
-            let starts = !atom.starts_word || found.start() == 0 || !is_letter(found.start() - 1);
-            let ends = !atom.ends_word || !is_letter(found.end());
-            if starts && ends && finds.len() < FINDS_MAX {
-                let atom = u16::try_from(found.pattern().as_usize()).unwrap_or(u16::MAX);
-                finds.push(Find { atom, start: found.start(), end: found.end() });
             }
+            was_letter = is_letter;
+            if self.spellings.begins(*byte) {
+                self.spellings.walk(&bytes[start..], |number, len| {
+                    let end = start + len;
+                    let Some(atom) = ATOMS.get(usize::from(number)) else {
+                        if which == Text::Words {
+                            cues.push(end);
+                        }
+                        return;
+                    };
+                    if atom.ends_word && bytes.get(end).is_some_and(u8::is_ascii_alphanumeric) {
+                        return;
+                    }
+                    finds += 1;
+                    hits.found(
+                        index.places(usize::from(number)),
+                        span(start, end, statement, self.breaks[usize::from(number)]),
+                    );
+                });
+                if finds >= FINDS_MAX {
+                    break;
+                }
+            }
+            statement += u32::from(!is_letter && ends_statement(*byte, bytes.get(start + 1)));
         }
-        finds.sort_unstable_by_key(|find| (find.start, find.end));
     }
 
     /// The rules worth asking.
-    pub(crate) fn candidates<'a>(
-        &self,
-        finds: impl Iterator<Item = &'a Find>,
-        codes: impl Iterator<Item = &'a str>,
-    ) -> Candidates {
-        let mut candidates = self.always.clone();
-        for find in finds {
-            for rule in &self.by_atom[usize::from(find.atom)] {
-                candidates.add(*rule);
-            }
+    pub(crate) fn candidates<'a>(&self, hits: &Hits, codes: impl Iterator<Item = &'a str>) -> Candidates {
+        let mut candidates = hits.touched.clone();
+        for (own, always) in candidates.0.iter_mut().zip(&self.always.0) {
+            *own |= always;
         }
         for code in codes {
             let from = self.by_code.partition_point(|(known, _)| *known < code);
@@ -135,44 +184,61 @@ impl Matcher {
     }
 }
 
-/// Where the first of `patterns` stands in `text`, looking only at `finds`.
-pub(crate) fn first(patterns: &[Pattern], finds: &[Find], text: &str) -> Option<(usize, usize)> {
-    patterns.iter().find_map(|pattern| stands(pattern, finds, text))
-}
-
-fn stands(pattern: &Pattern, finds: &[Find], text: &str) -> Option<(usize, usize)> {
-    if let [only] = pattern.0 {
-        return finds.iter().find(|find| only.contains(&find.atom)).map(|find| (find.start, find.end));
-    }
-    // The latest end of a chain of each length: the nearest one is the best to go on from.
-    let mut chains: [Option<(usize, usize)>; 6] = [None; 6];
-    for find in finds {
-        for (at, segment) in pattern.0.iter().enumerate().take(chains.len()).rev() {
-            if !segment.contains(&find.atom) {
-                continue;
-            }
-            let start = match at {
-                0 => Some(find.start),
-                _ => {
-                    chains[at - 1].filter(|(_, end)| is_near(*end, find.start, text)).map(|(start, _)| start)
-                }
+/// Numbers the chains of all phrases in `slots`, and sorts their segments by spelling.
+fn index(
+    chains: &mut usize,
+    slots: impl Fn(&'static Rule) -> Vec<(Slot, &'static [Pattern])>,
+) -> Option<Index> {
+    let mut by_atom = vec![Vec::new(); ATOMS.len()];
+    for (rule, found) in RULES.iter().enumerate() {
+        for (slot, patterns) in slots(found) {
+            // Only the first condition of a rule calls it.
+            let calls = match slot {
+                Slot::Text => true,
+                Slot::Words => found.text.is_empty(),
+                Slot::Also | Slot::Unless => false,
             };
-            if let Some(start) = start {
-                if at + 1 == pattern.0.len() {
-                    return Some((start, find.end));
+            for (pattern, segments) in patterns.iter().enumerate() {
+                for (segment, spellings) in segments.0.iter().enumerate() {
+                    let place = Place {
+                        rule: u16::try_from(rule).ok()?,
+                        pattern: u16::try_from(pattern).ok()?,
+                        slot,
+                        calls,
+                        is_first: segment == 0,
+                        is_last: segment + 1 == segments.0.len(),
+                        chain: *chains + segment,
+                    };
+                    for atom in *spellings {
+                        by_atom[usize::from(*atom)].push(place);
+                    }
                 }
-                chains[at] = Some((start, find.end));
+                *chains += segments.0.len();
             }
         }
     }
-    None
+    let mut index = Index { ends: Vec::new(), places: Vec::new() };
+    for mut places in by_atom {
+        // Later segments first, so that one spelling cannot be two links of one chain.
+        places.sort_by_key(|place| std::cmp::Reverse(place.chain));
+        index.places.append(&mut places);
+        index.ends.push(index.places.len());
+    }
+    Some(index)
 }
 
-/// Whether the words between two finds may belong to one statement.
-fn is_near(end: usize, start: usize, text: &str) -> bool {
-    if start < end || start - end > GAP_BYTES_MAX {
-        return false;
-    }
-    let between = &text.as_bytes()[end..start];
-    !between.contains(&b'\n') && !between.windows(2).any(|two| matches!(two, b". " | b"! " | b"? "))
+/// A spelling's place; no text is longer than the numbers reach.
+fn span(start: usize, end: usize, statement: u32, breaks: u32) -> Span {
+    let number = |at| u32::try_from(at).unwrap_or(u32::MAX);
+    Span { start: number(start), end: number(end), from: statement, to: statement + breaks }
+}
+
+/// Whether a statement ends with this byte.
+fn ends_statement(byte: u8, next: Option<&u8>) -> bool {
+    byte == b'\n' || matches!(byte, b'.' | b'!' | b'?') && next == Some(&b' ')
+}
+
+fn breaks(text: &[u8]) -> u32 {
+    let ends = text.iter().enumerate().filter(|(at, byte)| ends_statement(**byte, text.get(at + 1)));
+    u32::try_from(ends.count()).unwrap_or(u32::MAX)
 }

@@ -19,24 +19,24 @@ pub(crate) fn is_page(body: &str) -> bool {
         .any(|mark| contains(head, mark))
 }
 
+/// What Cloudflare's firewall writes on its pages, letter by letter.
+const CHALLENGES: [&str; 11] = [
+    "Just a moment...",
+    "Attention Required! | Cloudflare",
+    "cf-chl-",
+    "challenge-platform",
+    "cf_chl_opt",
+    "cf-browser-verification",
+    "error code: 1010",
+    "error code: 1020",
+    "error code: 1006",
+    "Sorry, you have been blocked",
+    "Enable JavaScript and cookies to continue",
+];
+
 /// Whether the page is a challenge or a block of Cloudflare's firewall.
 pub(crate) fn is_challenge(body: &str) -> bool {
-    let bytes = body.as_bytes();
-    [
-        "just a moment...",
-        "attention required! | cloudflare",
-        "cf-chl-",
-        "challenge-platform",
-        "cf_chl_opt",
-        "cf-browser-verification",
-        "error code: 1010",
-        "error code: 1020",
-        "error code: 1006",
-        "sorry, you have been blocked",
-        "enable javascript and cookies to continue",
-    ]
-    .iter()
-    .any(|mark| contains(bytes, mark))
+    CHALLENGES.iter().any(|mark| memchr::memmem::find(body.as_bytes(), mark.as_bytes()).is_some())
 }
 
 /// The words of a page, without its tags, styles and scripts.

@@ -8,7 +8,8 @@ use std::borrow::Cow;
 use crate::{
     BODY_BYTES_MAX, Observed, Transport,
     envelope::{Envelope, Leaf, Role},
-    matching::{Find, Matcher},
+    hits::Hits,
+    matching::{Matcher, Text},
     page,
     rule::{self, FAMILIES},
     text,
@@ -51,12 +52,11 @@ pub(crate) struct Reading {
     pub(crate) envelope: Envelope,
     /// The words of all messages, in normal form.
     pub(crate) words: String,
-    pub(crate) finds: Vec<Find>,
+    pub(crate) hits: Hits,
     /// Places of the words behind which a delay may be told.
     pub(crate) cues: Vec<usize>,
     /// The codes, split into words.
     pub(crate) code_words: String,
-    pub(crate) code_finds: Vec<Find>,
     symbols: String,
     pub(crate) codes: Vec<Code>,
     params: Vec<(usize, usize)>,
@@ -80,7 +80,8 @@ impl Reading {
     pub(crate) fn read(&mut self, seen: &Observed<'_>, matcher: &Matcher) {
         self.clear();
         let bytes = &seen.body[..seen.body.len().min(BODY_BYTES_MAX)];
-        let body: Cow<'_, str> = String::from_utf8_lossy(bytes);
+        // Nearly everything is sound, and seeing that is much cheaper than mending what is not.
+        let body = std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
         self.family = seen.provider.and_then(rule::family).or_else(|| seen.upstream.and_then(rule::family));
         if page::is_page(&body) {
             self.features |= feature::HTML;
@@ -100,8 +101,10 @@ impl Reading {
         self.collect(seen.models);
         self.header_codes(seen);
         self.status = self.effective_status(seen);
-        matcher.find(&self.code_words, &mut self.code_finds, &mut self.cues);
-        matcher.find(&self.words, &mut self.finds, &mut self.cues);
+        self.hits.clear();
+        self.cues.clear();
+        matcher.scan(&self.code_words, Text::Codes, &mut self.hits, &mut self.cues);
+        matcher.scan(&self.words, Text::Words, &mut self.hits, &mut self.cues);
     }
 
     /// Whether the buffers are small enough to be kept for the next answer.

@@ -40,7 +40,6 @@ pub(crate) struct Pattern(pub(crate) &'static [&'static [u16]]);
 #[derive(Debug)]
 pub(crate) struct Atom {
     pub(crate) text: &'static str,
-    pub(crate) starts_word: bool,
     pub(crate) ends_word: bool,
 }
 

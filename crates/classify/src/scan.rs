@@ -44,7 +44,7 @@ impl<'a> Lexer<'a> {
         let start = self.at + 1;
         let mut end = start;
         loop {
-            match bytes[end.min(bytes.len())..].iter().position(|byte| *byte == quote || *byte == b'\\') {
+            match memchr::memchr2(quote, b'\\', &bytes[end.min(bytes.len())..]) {
                 None => {
                     end = bytes.len();
                     break;

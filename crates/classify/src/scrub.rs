@@ -32,28 +32,112 @@ const SECRET_STARTS: [&str; 22] = [
 /// Bytes from which a word without structure is taken for a key.
 const KEY_BYTES_MIN: usize = 24;
 
+/// What each byte is to a word.
+mod part {
+    /// No part of one.
+    pub(super) const NONE: u8 = 0;
+    pub(super) const LETTER: u8 = 1;
+    /// A part that secrets have and few other words.
+    pub(super) const RARE: u8 = 2;
+    /// Not shown at all, or the first byte of what may not be.
+    pub(super) const HIDDEN: u8 = 4;
+}
+
+static PART: [u8; 256] = {
+    let mut table = [part::NONE; 256];
+    let mut byte = 0_u8;
+    loop {
+        table[byte as usize] = match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'*' | b'+' | b'~' | b'.' => part::LETTER,
+            b'0'..=b'9' | b'-' | b'_' | b'@' => part::RARE,
+            b'\n' => part::NONE,
+            0..b' ' | 0x7f | 0xC2 => part::HIDDEN,
+            _ => part::NONE,
+        };
+        if byte == u8::MAX {
+            break table;
+        }
+        byte += 1;
+    }
+};
+
 /// `text` without secrets, cut to `bytes_max`.
 pub(crate) fn scrub(text: &str, bytes_max: usize) -> String {
     let mut out = String::with_capacity(text.len().min(bytes_max));
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        if out.len() >= bytes_max {
+    // What lies between `done` and the place we are at is harmless and not copied yet.
+    let (mut done, mut start, mut made) = (0, 0, part::NONE);
+    for (at, byte) in text.bytes().enumerate() {
+        let part = PART[usize::from(byte)];
+        if part == part::LETTER || part == part::RARE {
+            made |= part;
+            continue;
+        }
+        if out.len() + (start - done) >= bytes_max {
             break;
         }
-        if is_word(first) {
-            let len = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
-            let (word, after) = rest.split_at(len);
-            out.push_str(if is_secret(word, &out) { HIDDEN } else { word });
-            rest = after;
-        } else {
-            if !first.is_control() || first == '\n' {
-                out.push(first);
+        if start < at
+            && may_be_secret(text.as_bytes(), start, at, made)
+            && is_secret(&text[start..at], &text[..start])
+        {
+            out.push_str(&text[done..start]);
+            out.push_str(HIDDEN);
+            done = at;
+        }
+        (start, made) = (at + 1, part::NONE);
+        if part == part::HIDDEN {
+            let after = text[at..].chars().next().filter(|c| c.is_control()).map(char::len_utf8);
+            if let Some(len) = after {
+                out.push_str(&text[done..at]);
+                done = at + len;
+                start = done;
             }
-            rest = &rest[first.len_utf8()..];
         }
     }
+    let len = text.len();
+    if start < len
+        && may_be_secret(text.as_bytes(), start, len, made)
+        && is_secret(&text[start..], &text[..start])
+    {
+        out.push_str(&text[done..start]);
+        out.push_str(HIDDEN);
+        done = len;
+    }
+    let mut end = text.len().min(done + bytes_max.saturating_sub(out.len()));
+    while !text.is_char_boundary(end) {
+        end += 1;
+    }
+    out.push_str(&text[done..end]);
     truncate(&mut out, bytes_max);
     out
+}
+
+/// Whether a word is worth a closer look.
+fn may_be_secret(text: &[u8], start: usize, end: usize, made: u8) -> bool {
+    made & part::RARE != 0
+        || end - start >= KEY_BYTES_MIN
+        || has_secret_start(&text[start..end])
+        || is_announced(&text[..start])
+}
+
+/// Whether a word of letters alone begins like one of the secrets that may be made of them, or names this machine.
+fn has_secret_start(word: &[u8]) -> bool {
+    let starts = |first: u8, second: u8| {
+        word[0] | 0x20 == first && word.get(1).is_some_and(|byte| *byte | 0x20 == second)
+    };
+    word.len() > 5
+        && (starts(b'a', b'i')
+            || starts(b'a', b'k')
+            || starts(b'e', b'y')
+            || word.len() == 9 && starts(b'l', b'o'))
+}
+
+/// Whether a key may come now: after `key: `, `key=` or `bearer `.
+fn is_announced(before: &[u8]) -> bool {
+    match before {
+        [.., b':', b' '] | [.., b'='] => true,
+        [.., b'r' | b'R', b' '] => before.len() > 6,
+        _ => false,
+    }
 }
 
 /// Cuts `text` to at most `bytes_max` bytes, between two characters.
@@ -65,28 +149,31 @@ pub(crate) fn truncate(text: &mut String, bytes_max: usize) {
     text.truncate(end);
 }
 
-fn is_word(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@' | '*' | '+' | '~')
-}
+/// Words behind which a secret stands.
+const ANNOUNCEMENTS: [&str; 8] =
+    ["bearer ", "api key: ", "api_key: ", "apikey: ", "key provided: ", "token: ", "key=", "token="];
 
 fn is_secret(word: &str, before: &str) -> bool {
-    let lower = word.to_ascii_lowercase();
-    if SECRET_STARTS.iter().any(|start| lower.starts_with(start)) && word.len() > 5 {
+    let starts = |text: &str, start: &str| {
+        text.as_bytes().get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start.as_bytes()))
+    };
+    if SECRET_STARTS.iter().any(|start| starts(word, start)) && word.len() > 5 {
         return true;
     }
-    let is_address = lower.split('.').count() == 4 && lower.split('.').all(|part| part.parse::<u8>().is_ok());
+    let is_address = word.split('.').count() == 4 && word.split('.').all(|part| part.parse::<u8>().is_ok());
     let is_mail = word.contains('@') && word.contains('.') && !word.starts_with('@');
-    let told =
-        ["bearer ", "api key: ", "api_key: ", "apikey: ", "key provided: ", "token: ", "key=", "token="];
-    let start = before.len().saturating_sub(24);
-    let tail = before.get(start..).unwrap_or(before).to_ascii_lowercase();
-    let is_told = told.iter().any(|told| tail.ends_with(told));
+    let ends = |end: &str| {
+        let from = before.len().checked_sub(end.len());
+        from.and_then(|from| before.as_bytes().get(from..))
+            .is_some_and(|found| found.eq_ignore_ascii_case(end.as_bytes()))
+    };
     let has = |test: fn(&u8) -> bool| word.as_bytes().iter().any(test);
     let is_random = word.len() >= KEY_BYTES_MIN
         && has(u8::is_ascii_digit)
         && has(u8::is_ascii_alphabetic)
         && !word.contains(['-', '_', '.']);
-    is_address || is_mail || is_told || is_random || lower == "localhost"
+    let is_local = word.eq_ignore_ascii_case("localhost");
+    is_address || is_mail || is_random || is_local || ANNOUNCEMENTS.iter().any(|end| ends(end))
 }
 
 #[cfg(test)]

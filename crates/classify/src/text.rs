@@ -7,26 +7,87 @@ pub(crate) const MASK: char = '@';
 /// Bytes of normal text that are kept of one body.
 pub(crate) const NORMAL_BYTES_MAX: usize = crate::BODY_BYTES_MAX;
 
+/// How many words after one like *model* its name may still come.
+const NAME_WORDS_MAX: u8 = 3;
+
+/// What bytes a word is made of.
+mod made_of {
+    pub(super) const LOWER: u8 = 1;
+    pub(super) const UPPER: u8 = 1 << 1;
+    pub(super) const DIGIT: u8 = 1 << 2;
+    /// `-`, `/`, `:`.
+    pub(super) const LINK: u8 = 1 << 3;
+    /// `.`, `_`.
+    pub(super) const JOIN: u8 = 1 << 4;
+    /// `+`, `*`.
+    pub(super) const OTHER: u8 = 1 << 5;
+}
+
+/// What each byte is to a word; 0 for what no word is made of.
+static MADE_OF: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0_u8;
+    loop {
+        table[byte as usize] = match byte {
+            b'a'..=b'z' => made_of::LOWER,
+            b'A'..=b'Z' => made_of::UPPER,
+            b'0'..=b'9' => made_of::DIGIT,
+            b'-' | b'/' | b':' => made_of::LINK,
+            b'.' | b'_' => made_of::JOIN,
+            b'+' | b'*' => made_of::OTHER,
+            _ => 0,
+        };
+        if byte == u8::MAX {
+            break table;
+        }
+        byte += 1;
+    }
+};
+
 /// Appends the normal form of `text` to `out`, edged by newlines; answers whether a name was masked.
 pub(crate) fn normalise(text: &str, models: &[&str], out: &mut String) -> bool {
     if !out.ends_with('\n') {
         out.push('\n');
     }
+    let bytes = text.as_bytes();
+    let lengths = lengths(models);
     let mut masked = false;
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        if out.len() >= NORMAL_BYTES_MAX {
-            break;
+    // How many words ago one like `model` stood, counted down.
+    let mut name_near = 0;
+    // What lies between `done` and `at` stays as it is, and is not copied yet.
+    let (mut done, mut at) = (0, 0);
+    while at < bytes.len() && out.len() + (at - done) < NORMAL_BYTES_MAX {
+        if MADE_OF[usize::from(bytes[at])] == 0 {
+            if stays(bytes, at, done) {
+                at += 1;
+            } else {
+                out.push_str(&text[done..at]);
+                at = mark(text, at, &mut name_near, out);
+                done = at;
+            }
+            continue;
         }
-        if is_word(first) {
-            let len = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
-            masked |= word(&rest[..len], rest[len..].starts_with(is_quote), models, out);
-            rest = &rest[len..];
-        } else {
-            mark(first, out);
-            rest = &rest[first.len_utf8()..];
+        let start = at;
+        let mut made = 0;
+        for byte in &bytes[start..] {
+            let class = MADE_OF[usize::from(*byte)];
+            if class == 0 {
+                break;
+            }
+            made |= class;
+            at += 1;
         }
+        let word = Word { text: &text[start..at], made, name_near: name_near > 0 };
+        let may_be_name =
+            name_near > 0 || made != made_of::LOWER || lengths >> word.text.len().min(63) & 1 == 1;
+        if may_be_name {
+            out.push_str(&text[done..start]);
+            masked |= word.push(models, text[at..].starts_with(is_quote), out);
+            done = at;
+        }
+        name_near = if word.tells_name() { NAME_WORDS_MAX } else { name_near.saturating_sub(1) };
     }
+    out.push_str(&text[done..at]);
     while out.ends_with(' ') {
         out.pop();
     }
@@ -59,11 +120,6 @@ pub(crate) fn split_code(code: &str, out: &mut String) {
     out.push('\n');
 }
 
-/// Characters that ids are made of.
-fn is_word(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '+' | '*')
-}
-
 fn is_quote(c: char) -> bool {
     matches!(
         c,
@@ -71,16 +127,58 @@ fn is_quote(c: char) -> bool {
     )
 }
 
-/// Appends anything that is no word.
-fn mark(c: char, out: &mut String) {
-    let plain = match c {
-        quote if is_quote(quote) => {
-            // A masked id loses its quotes, so that one phrase fits both ways of writing it.
-            if out.ends_with(MASK) {
-                return;
-            }
-            '\''
+/// A bit for every length that a name in `models`, or the last part of one, has; the last for all longer ones.
+fn lengths(models: &[&str]) -> u64 {
+    models.iter().fold(0, |bits, name| {
+        let last = name.rsplit_once('/').map_or(name.len(), |(_, last)| last.len());
+        bits | 1 << name.len().min(63) | 1 << last.min(63)
+    })
+}
+
+/// Whether the sign at `at` stays as it is: no quote that may fall away, no blank beside another one.
+fn stays(bytes: &[u8], at: usize, done: usize) -> bool {
+    let before = if at > done { bytes[at - 1] } else { b' ' };
+    match bytes[at] {
+        b' ' => before != b' ',
+        b'\'' => before != b'@' && at > done,
+        b'"' | b'`' => false,
+        byte => (b'!'..0x7f).contains(&byte),
+    }
+}
+
+/// Appends what stands at `at` and is no word; answers where to go on.
+fn mark(text: &str, at: usize, name_near: &mut u8, out: &mut String) -> usize {
+    let byte = text.as_bytes()[at];
+    match byte {
+        b'\'' | b'"' | b'`' => quote(out),
+        0..=b' ' | 0x7f => blank(out),
+        ..0x80 => out.push(char::from(byte)),
+        _ => {
+            let Some(c) = text[at..].chars().next() else { return text.len() };
+            foreign(c, name_near, out);
+            return at + c.len_utf8();
         }
+    }
+    at + 1
+}
+
+/// A masked id loses its quotes, so that one phrase fits both ways of writing it.
+fn quote(out: &mut String) {
+    if !out.ends_with(MASK) {
+        out.push('\'');
+    }
+}
+
+fn blank(out: &mut String) {
+    if !out.ends_with([' ', '\n']) {
+        out.push(' ');
+    }
+}
+
+/// Appends a character beyond ASCII.
+fn foreign(c: char, name_near: &mut u8, out: &mut String) {
+    let plain = match c {
+        quoted if is_quote(quoted) => return quote(out),
         '\u{ff0c}' | '\u{3001}' => ',',
         '\u{3002}' => '.',
         '\u{ff1a}' => ':',
@@ -88,50 +186,98 @@ fn mark(c: char, out: &mut String) {
         '\u{ff08}' => '(',
         '\u{ff09}' => ')',
         '\u{ff1b}' => ';',
-        blank if blank.is_whitespace() || blank.is_control() => {
-            if !out.ends_with([' ', '\n']) {
-                out.push(' ');
-            }
-            return;
-        }
+        empty if empty.is_whitespace() || empty.is_control() => return blank(out),
         other => {
-            out.extend(other.to_lowercase());
-            return;
+            if other == '型' {
+                *name_near = NAME_WORDS_MAX;
+            }
+            return out.extend(other.to_lowercase());
         }
     };
     out.push(plain);
-    if c.len_utf8() == 3 && plain != '\'' {
-        out.push(' ');
-    }
+    out.push(' ');
 }
 
-/// Appends one word, masked if it names a model.
-fn word(text: &str, quote_follows: bool, models: &[&str], out: &mut String) -> bool {
-    let end = text.trim_end_matches(['.', ':', '/', '*']).len();
-    let (core, tail) = text.split_at(end);
-    if is_model(core, quote_follows, models, out) {
-        if out.ends_with('\'') {
-            out.pop();
+/// One word as it stands.
+struct Word<'a> {
+    text: &'a str,
+    /// What it is made of.
+    made: u8,
+    /// Whether a word before it may have announced a model's name.
+    name_near: bool,
+}
+
+impl Word<'_> {
+    /// Appends it, masked if it names a model; answers whether it was.
+    fn push(&self, models: &[&str], quote_follows: bool, out: &mut String) -> bool {
+        const ENDS: u8 = made_of::LINK | made_of::JOIN | made_of::OTHER;
+        let end = match self.made & ENDS {
+            0 => self.text.len(),
+            _ => self.text.trim_end_matches(['.', ':', '/', '*']).len(),
+        };
+        let (core, tail) = self.text.split_at(end);
+        if self.is_model(core, quote_follows, models, out) {
+            if out.ends_with('\'') {
+                out.pop();
+            }
+            // Two ids in a row read like one: `openai/gpt-4o-mini`, `models/x y`.
+            out.push(MASK);
+            push_lower(tail, out);
+            return true;
         }
-        // Two ids in a row read like one: `openai/gpt-4o-mini`, `models/x y`.
-        out.push(MASK);
-        push_lower(tail, out);
-        return true;
+        // `key=value` splits at the sign, but `model:name` must, too.
+        if self.made & made_of::LINK != 0
+            && let Some((key, name)) = core.split_once(':')
+            && key.ends_with("model")
+            && !name.is_empty()
+        {
+            push_lower(key, out);
+            out.push(':');
+            out.push(MASK);
+            push_lower(tail, out);
+            return true;
+        }
+        if self.made & made_of::UPPER == 0 {
+            out.push_str(self.text)
+        } else {
+            push_lower(self.text, out)
+        }
+        false
     }
-    // `key=value` splits at the sign, but `model:name` must, too.
-    if let Some((key, name)) =
-        core.split_once(':').filter(|(key, name)| key.ends_with("model") && !name.is_empty())
-    {
-        push_lower(key, out);
-        out.push(':');
-        out.push(MASK);
-        let _ = name;
-        push_lower(tail, out);
-        return true;
+
+    /// Whether it names a model: we asked for it, it stands where a name stands, or it is built like one.
+    fn is_model(&self, core: &str, quote_follows: bool, models: &[&str], before: &str) -> bool {
+        if core.is_empty() {
+            return false;
+        }
+        if core.len() > 1 && models.iter().any(|name| is_name(name, core)) {
+            return true;
+        }
+        let has = |what: u8| self.made & what != 0;
+        let is_joined =
+            has(made_of::LINK | made_of::JOIN) && core.bytes().any(|byte| b"-/:._".contains(&byte));
+        if self.name_near && stands_as_name(core, quote_follows, is_joined || has(made_of::DIGIT), before) {
+            return true;
+        }
+        has(made_of::DIGIT)
+            && has(made_of::LINK)
+            && has(made_of::LOWER | made_of::UPPER)
+            && is_built_like_name(core)
     }
-    push_lower(core, out);
-    push_lower(tail, out);
-    false
+
+    /// Whether a model's name may follow.
+    fn tells_name(&self) -> bool {
+        let text = self.text.as_bytes();
+        let may = |byte: &u8| matches!(byte, b'm' | b'd' | b'l' | b's' | b'M' | b'D' | b'L' | b'S' | b':');
+        if text.len() < 5 || !text.first().is_some_and(may) && !text.last().is_some_and(may) {
+            return false;
+        }
+        let has = |part: &[u8], at: usize| {
+            text.get(at..at + part.len()).is_some_and(|found| found.eq_ignore_ascii_case(part))
+        };
+        let ends = |part: &[u8]| text.len().checked_sub(part.len()).is_some_and(|at| has(part, at));
+        has(b"model", 0) || has(b"deployment", 0) || ends(b"model") || ends(b"models") || ends(b"model:")
+    }
 }
 
 fn push_lower(text: &str, out: &mut String) {
@@ -140,34 +286,27 @@ fn push_lower(text: &str, out: &mut String) {
     out[start..].make_ascii_lowercase();
 }
 
-/// Whether a word names a model: we asked for it, it stands where a name stands, or it is built like one.
-fn is_model(core: &str, quote_follows: bool, models: &[&str], before: &str) -> bool {
-    if core.is_empty() {
-        return false;
+/// Whether `core` is a name we asked for, or the last part of one such as `openai/gpt-4o`.
+fn is_name(name: &str, core: &str) -> bool {
+    match name.len().checked_sub(core.len()) {
+        None => false,
+        Some(0) => name.eq_ignore_ascii_case(core),
+        Some(more) => {
+            core.len() > 2
+                && name.as_bytes()[more - 1] == b'/'
+                && name.as_bytes()[more..].eq_ignore_ascii_case(core.as_bytes())
+        }
     }
-    if core.len() > 1
-        && models.iter().any(|name| name.eq_ignore_ascii_case(core) || ends_with_name(name, core))
-    {
-        return true;
-    }
-    let bytes = core.as_bytes();
-    let has = |test: fn(&u8) -> bool| bytes.iter().any(test);
-    let is_joined = has(|byte| matches!(byte, b'-' | b'/' | b':' | b'.' | b'_'));
-    if stands_as_name(core, quote_follows, is_joined || has(u8::is_ascii_digit), before) {
-        return true;
-    }
-    let has_digit = has(u8::is_ascii_digit);
-    let starts_as_path =
-        bytes[0] == b'/' || core.starts_with("http") || core.starts_with("v1") || core.contains("//");
-    let is_linked = has(|byte| matches!(byte, b'-' | b'/' | b':'));
-    let first_part = core.split(['-', ':']).next().unwrap_or(core);
-    let is_count = first_part.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    has_digit && is_linked && has(u8::is_ascii_alphabetic) && !starts_as_path && !is_count
 }
 
-/// Whether `core` is the last part of a requested name such as `openai/gpt-4o`.
-fn ends_with_name(name: &str, core: &str) -> bool {
-    name.rsplit_once('/').is_some_and(|(_, last)| last.len() > 2 && last.eq_ignore_ascii_case(core))
+/// Whether a word of letters, digits and links is built like a model's name, and is no path, address or count.
+fn is_built_like_name(core: &str) -> bool {
+    let starts_as_path =
+        core.starts_with('/') || core.starts_with("http") || core.starts_with("v1") || core.contains("//");
+    let first_part = core.split(['-', ':']).next().unwrap_or(core);
+    let is_count = first_part.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let is_linked = core.bytes().any(|byte| matches!(byte, b'-' | b'/' | b':'));
+    is_linked && !starts_as_path && !is_count
 }
 
 /// Whether the words before say that a model's name comes now.
