@@ -16,8 +16,13 @@ default:
 # Everything that has to hold before and after a change.
 test: forget-skips format lint docs deny suite skips
 
-# The long form: all of that, and a minute of every fuzz target.
-long: test (fuzz "60")
+# The long form: all of that, a minute of every fuzz target, and what installs a gigabyte.
+long: test (fuzz "60") heavy
+
+# Tests with servers too heavy for every run.
+heavy:
+    cargo build --locked --quiet --bin proxy
+    cargo test --locked --quiet -p standin-tests --test suite -- --ignored --test-threads=1 long_
 
 # Formatting, without changing anything.
 format:

@@ -62,10 +62,15 @@ impl Program {
 
     /// The next line; `None` when it says no more.
     pub(crate) fn line(&self) -> Option<String> {
-        match self.lines.recv_timeout(LINE_MAX) {
+        self.line_within(LINE_MAX)
+    }
+
+    /// The next line of a program that may take so long for it.
+    pub(crate) fn line_within(&self, most: Duration) -> Option<String> {
+        match self.lines.recv_timeout(most) {
             Ok(line) => Some(line),
             Err(mpsc::RecvTimeoutError::Disconnected) => None,
-            Err(mpsc::RecvTimeoutError::Timeout) => panic!("a program said nothing for {LINE_MAX:?}"),
+            Err(mpsc::RecvTimeoutError::Timeout) => panic!("a program said nothing for {most:?}"),
         }
     }
 

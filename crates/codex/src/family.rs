@@ -25,34 +25,35 @@ static SESSION: [HeaderName; 13] = [
     HeaderName::from_static("x-openai-subagent"),
 ];
 
+const fn family(version: &'static str, routes: &'static [Route]) -> Family {
+    Family {
+        routes,
+        version,
+        key: (AUTHORIZATION, "Bearer "),
+        allowed: &SESSION,
+        defaults: &[],
+        body: named_in_body,
+        list: "/models",
+        names: listed_ids,
+    }
+}
+
 /// Responses with an API key.
-pub static API: Family = Family {
-    routes: &[
+pub static API: Family = family(
+    "/v1",
+    &[
         // Longer ones stand first, because one path may be the end of another.
         responses(Operation::CompactResponse, "/responses/compact"),
         responses(Operation::CountTokens, "/responses/input_tokens"),
         responses(Operation::Responses, "/responses"),
     ],
-    version: "/v1",
-    key: (AUTHORIZATION, "Bearer "),
-    allowed: &SESSION,
-    defaults: &[],
-    body: named_in_body,
-    list: "/models",
-    names: listed_ids,
-};
+);
 
 /// Responses with a ChatGPT login. Its base URL has no version, it lists no models and counts no tokens.
-pub static CHATGPT: Family = Family {
-    routes: &[
+pub static CHATGPT: Family = family(
+    "",
+    &[
         responses(Operation::CompactResponse, "/responses/compact"),
         responses(Operation::Responses, "/responses"),
     ],
-    version: "",
-    key: (AUTHORIZATION, "Bearer "),
-    allowed: &SESSION,
-    defaults: &[],
-    body: named_in_body,
-    list: "/models",
-    names: listed_ids,
-};
+);

@@ -38,6 +38,14 @@ impl Received {
         bearer.or_else(named).unwrap_or_default()
     }
 
+    /// The names of its headers in lower case and alphabetical order.
+    #[must_use]
+    pub fn header_names(&self) -> Vec<String> {
+        let mut names: Vec<_> = self.head.headers.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
+        names.sort();
+        names
+    }
+
     /// Whether the body asks for a stream, judged by its text: the kit parses no JSON.
     #[must_use]
     pub fn is_streaming(&self) -> bool {

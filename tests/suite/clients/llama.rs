@@ -8,13 +8,13 @@ use crate::{
 };
 
 /// A running llama.cpp server on the tiny model; it ends with this value.
-struct Llama {
+pub(super) struct Llama {
     program: Program,
-    base_url: String,
+    pub(super) base_url: String,
 }
 
 impl Llama {
-    fn start(python: &Path, key: &str, more: &[&str]) -> Self {
+    pub(super) fn start(python: &Path, key: &str, more: &[&str]) -> Self {
         let models = tools().join("models");
         let mut arguments = vec!["--models", models.to_str().unwrap(), "--key", key, "--alias", "tiny"];
         arguments.extend(more);

@@ -4,5 +4,6 @@ mod agents;
 mod driver;
 mod llama;
 mod sdks;
+mod servers;
 mod speech;
 mod stage;
