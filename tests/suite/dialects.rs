@@ -1,6 +1,6 @@
 //! Four dialects, each to its own kind of upstream, through the real binary.
 
-use std::{fs, os::unix::fs::PermissionsExt, task::Poll, time::Duration};
+use std::{task::Poll, time::Duration};
 
 use serde_json::{Value, json};
 use standin_testkit::{Play, Received, ScriptedUpstream, client, in_turn};
@@ -220,99 +220,6 @@ async fn at_once<F: Future<Output = client::Reply>>(count: usize, one: impl Fn()
     })
     .await;
     texts
-}
-
-#[tokio::test]
-async fn s96_a_login_that_is_refused_is_renewed_once_and_its_caller_notices_nothing() {
-    let stream = [
-        "event: response.output_item.done\ndata: {\"type\":\"response.output_item.done\",\"sequence_number\":0,\"output_index\":0,\"item\":{\"id\":\"i\",\"type\":\"message\",\"role\":\"assistant\",\"status\":\"completed\",\"content\":[{\"type\":\"output_text\",\"text\":\"hi\",\"annotations\":[]}]}}\n\n",
-        "event: response.completed\ndata: {\"type\":\"response.completed\",\"sequence_number\":1,\"response\":{\"id\":\"r\",\"object\":\"response\",\"status\":\"completed\",\"model\":\"up\",\"output\":[]}}\n\n",
-    ];
-    let first_event = "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"code\":\"token_expired\",\"message\":\"Provided authentication token is expired.\"},\"status\":401}\n\n";
-    let refusals = [
-        Play::json(
-            401,
-            r#"{"error":{"message":"Your token has expired.","type":"invalid_request_error","code":"token_expired"}}"#,
-        ),
-        Play::sse([first_event]),
-    ];
-    for refusal in refusals {
-        let server = ScriptedUpstream::start(move |request| match (request.target(), request.key()) {
-            ("/oauth/token", _) => {
-                Play::json(200, r#"{"access_token":"new-access","refresh_token":"new-refresh"}"#)
-            }
-            (_, "new-access") => Play::sse(stream),
-            _ => refusal.clone(),
-        })
-        .await;
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("codex-1.json");
-        let login = json!({"tokens": {"access_token": "old-access", "refresh_token": "old-refresh"}});
-        fs::write(&file, login.to_string()).unwrap();
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
-        let table = format!(
-            "[[upstream]]\nname = \"chatgpt\"\nkind = \"codex\"\nbase_url = \"{0}/codex\"\ntoken_url = \"{0}/oauth/token\"\n\
-             [[upstream.credential]]\nid = \"login-1\"\nlogin = {file:?}\n[[upstream.model]]\nname = \"up\"\nalias = [\"words\"]\n",
-            host(&server)
-        );
-        let gateway = Gateway::with(&table, []).await;
-        let body = r#"{"model":"words","input":"hi","stream":true}"#;
-        let reply = ask(&gateway, "POST", "/v1/responses", &[JSON], body).await;
-        assert_eq!(reply.status(), 200, "{}", reply.text());
-        assert!(reply.text().ends_with(&stream[1].replace("\"up\"", "\"words\"")), "{}", reply.text());
-        let targets: Vec<_> = server.received().iter().map(|request| request.target().to_owned()).collect();
-        assert_eq!(targets, ["/codex/responses", "/oauth/token", "/codex/responses"]);
-
-        let whole =
-            ask(&gateway, "POST", "/v1/responses", &[JSON], r#"{"model":"words","input":"hi"}"#).await;
-        let whole: Value = serde_json::from_slice(&whole.body).unwrap();
-        assert_eq!(
-            (&whole["model"], &whole["output"][0]["content"][0]["text"]),
-            (&json!("words"), &json!("hi"))
-        );
-        let kept = fs::read_to_string(&file).unwrap();
-        assert!(kept.contains("new-refresh"), "{kept}");
-        for secret in ["old-access", "new-access", "old-refresh", "new-refresh"] {
-            assert!(!gateway.log().contains(secret), "{}", gateway.log());
-        }
-    }
-}
-
-#[tokio::test]
-async fn s125_a_refused_login_waits_for_a_new_one_and_is_back_a_moment_after_it() {
-    let server = ScriptedUpstream::start(|request| match (request.target(), request.key()) {
-        ("/oauth/token", _) => Play::json(401, r#"{"error":{"code":"refresh_token_expired"}}"#),
-        (_, "fresh-access") => Play::json(200, ROUTES[3].reply),
-        _ => Play::json(401, r#"{"error":{"message":"expired","code":"token_expired"}}"#),
-    })
-    .await;
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("codex-1.json");
-    let write = |access: &str| {
-        let login =
-            json!({"tokens": {"access_token": access, "refresh_token": format!("refresh-of-{access}")}});
-        fs::write(&file, login.to_string()).unwrap();
-    };
-    write("old-access");
-    let table = format!(
-        "[[upstream]]\nname = \"chatgpt\"\nkind = \"codex\"\nbase_url = \"{0}\"\ntoken_url = \"{0}/oauth/token\"\n\
-         [[upstream.credential]]\nid = \"login-1\"\nlogin = {file:?}\n[[upstream.model]]\nname = \"up\"\nalias = [\"words\"]\n",
-        host(&server)
-    );
-    let gateway = Gateway::with(&table, []).await;
-    gateway.says("chmod 600").await;
-    let compact =
-        || ask(&gateway, "POST", "/v1/responses/compact", &[JSON], r#"{"model":"words","input":[]}"#);
-    let refused = compact().await;
-    assert_eq!(refused.status(), 403, "{}", refused.text());
-    assert!(refused.text().contains("upstream_credentials_rejected"), "{}", refused.text());
-    let asked = server.received().len();
-    assert_eq!((compact().await.status(), server.received().len()), (403, asked), "nobody is asked any more");
-
-    write("fresh-access");
-    gateway.says("forgot what was held against its old secret").await;
-    let served = compact().await;
-    assert_eq!(served.status(), 200, "{}", served.text());
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ mod faults;
 mod gateway;
 mod injection;
 mod lifecycle;
+mod logins;
 mod operator;
 mod privacy;
 mod python;
