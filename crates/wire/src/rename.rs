@@ -5,7 +5,11 @@ use std::ops::Range;
 use memchr::memmem::Finder;
 use standin_core::Dialect;
 
-use crate::{splice::quoted, value::find};
+use crate::{
+    depth::string_end,
+    splice::quoted,
+    value::{find, skip_blank},
+};
 
 /// Where a dialect writes the model's name, in the order in which it is looked for.
 pub(crate) const fn paths(dialect: Dialect) -> &'static [&'static [&'static str]] {
@@ -38,17 +42,47 @@ impl Rename {
         Self { dialect, shown: quoted(shown), finder: Finder::new(key) }
     }
 
+    /// The name's place in the top-level object, if the key at `key` stands there: known by what is closed behind it,
+    /// which is far less to look at than all before it where the name comes last.
+    fn near_the_end(&self, data: &[u8], key: usize) -> Option<Range<usize>> {
+        if self.dialect != Dialect::Gemini || key < data.len() / 2 {
+            return None;
+        }
+        let colon = skip_blank(data, key + self.finder.needle().len());
+        let start = skip_blank(data, colon + 1);
+        if data.get(colon) != Some(&b':') || data.get(start) != Some(&b'"') {
+            return None;
+        }
+        let end = string_end(data, start + 1) + 1;
+        (closed_behind(data.get(end..)?) == 1).then_some(start..end)
+    }
+
     /// The event with the name replaced, or `None` if nothing has to change. `json` is where its data stands.
     pub(crate) fn apply(&self, event: &[u8], json: Range<usize>) -> Option<Vec<u8>> {
         let data = &event[json.clone()];
-        self.finder.find(data)?;
-        let span = model_span(self.dialect, data)?;
+        let key = self.finder.find(data)?;
+        let span = self.near_the_end(data, key).or_else(|| model_span(self.dialect, data))?;
         let (start, end) = (json.start + span.start, json.start + span.end);
         if &event[start..end] == self.shown.as_bytes() {
             return None;
         }
         Some([&event[..start], self.shown.as_bytes(), &event[end..]].concat())
     }
+}
+
+/// How many brackets are closed that were open before.
+fn closed_behind(rest: &[u8]) -> i32 {
+    let (mut closed, mut at) = (0, 0);
+    while let Some(byte) = rest.get(at) {
+        match byte {
+            b'"' => at = string_end(rest, at + 1),
+            b'{' | b'[' => closed -= 1,
+            b'}' | b']' => closed += 1,
+            _ => {}
+        }
+        at += 1;
+    }
+    closed
 }
 
 #[cfg(test)]
@@ -72,6 +106,9 @@ mod tests {
             (Dialect::AnthropicMessages, r#"data: {"message":{"model":"UP"},"type":"message_start"}"#),
             (Dialect::Gemini, r#"data: {"candidates":[],"modelVersion": "UP"}"#),
             (Dialect::Gemini, r#"data: {"response":{"modelVersion":"UP","model":"x"}}"#),
+            (Dialect::Gemini, r#"data: {"response":{"candidates":[],"modelVersion":"UP"},"traceId":"}"}"#),
+            (Dialect::Gemini, r#"data: {"usageMetadata":{"a":[1]},"modelVersion":"UP","responseId":"}\"]"}"#),
+            (Dialect::Gemini, r#"data: {"a":{"long":"before it","modelVersion":"x"},"modelVersion":"UP"}"#),
         ];
         for (dialect, event) in cases {
             assert_eq!(renamed(dialect, &event.replace("UP", "up")), event.replace("UP", "shown"));

@@ -245,7 +245,10 @@ impl StreamReader {
         if mark == Mark::Error {
             return self.send(mark, whole, out);
         }
-        let renamed = self.rename.as_ref().and_then(|rename| rename.apply(&whole, span.clone()));
+        // A message says who speaks at its beginning and never again.
+        let is_named = matches!(self.speech, Speech::Messages(_)) && self.standing.has_content;
+        let rename = self.rename.as_ref().filter(|_| !is_named);
+        let renamed = rename.and_then(|rename| rename.apply(&whole, span.clone()));
         if let (Speech::Chat(echo), Mark::Content) = (&mut self.speech, mark) {
             echo.learn(&whole, renamed.as_deref());
         }

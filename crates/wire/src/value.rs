@@ -41,7 +41,7 @@ pub(crate) fn find(json: &[u8], path: &[&str]) -> Option<Range<usize>> {
     }
 }
 
-fn skip_blank(json: &[u8], from: usize) -> usize {
+pub(crate) fn skip_blank(json: &[u8], from: usize) -> usize {
     let blanks = json.get(from..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_whitespace());
     from + blanks.count()
 }
