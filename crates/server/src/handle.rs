@@ -95,6 +95,7 @@ fn mark(
     dialect: Dialect,
     id: &RequestId,
 ) -> Response<Departing> {
+    let is_stream = reply.body().size_hint().exact().is_none();
     let mut reply = reply.map(|body| Departing::new(body, site, dialect, id));
     let Ok(value) = HeaderValue::from_str(id.as_str()) else { return reply };
     let headers = reply.headers_mut();
@@ -102,8 +103,7 @@ fn mark(
         headers.insert(REQUEST_ID_ANTHROPIC, value.clone());
     }
     headers.insert(REQUEST_ID, value);
-    let is_stream = |value: &HeaderValue| value.as_bytes().starts_with(b"text/event-stream");
-    if headers.get(header::CONTENT_TYPE).is_some_and(is_stream) {
+    if is_stream {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
     }

@@ -21,6 +21,7 @@ use crate::{
     responses::{self, Numbering},
     standing::Standing,
     usage::Usage,
+    value::{find, has_error},
 };
 
 /// Bytes of one event that are held until it is whole.
@@ -280,21 +281,35 @@ impl StreamReader {
 
     /// Comments and blank lines, the end of an array, and the bare JSON that some servers put between events.
     fn without_data(&mut self, whole: Bytes, out: &mut VecDeque<Frame>) {
-        let text = whole.trim_ascii();
-        if text.starts_with(b"{") && self.read(&whole, text) == Some(Mark::Error) {
-            return self.send(Mark::Error, whole, out);
-        }
-        let mark = if self.standing.is_complete { Mark::Terminal } else { Mark::Lifecycle };
+        let start = whole.len() - whole.trim_ascii_start().len();
+        let span = start..start + whole.trim_ascii().len();
         match (&self.speech, &self.framing) {
+            _ if whole[span.clone()].starts_with(b"{") => self.bare(whole, span, out),
             (Speech::Gemini(_), Framing::Array(_)) if self.standing.is_complete => {
                 if self.form == StreamForm::Array {
                     self.is_closed = true;
-                    self.send(mark, whole, out);
+                    self.send(Mark::Terminal, whole, out);
                 }
             }
             // Clients of this dialect take all but data for broken JSON.
             (Speech::Gemini(_), _) => {}
-            _ => self.send(mark, whole, out),
+            _ => {
+                let mark = if self.standing.is_complete { Mark::Terminal } else { Mark::Lifecycle };
+                self.send(mark, whole, out);
+            }
+        }
+    }
+
+    /// An object outside of any event: an error, or a whole answer of Gemini to a request for a stream. Elsewhere it
+    /// means nothing to a client, whatever it says.
+    fn bare(&mut self, whole: Bytes, span: Range<usize>, out: &mut VecDeque<Frame>) {
+        if matches!(self.speech, Speech::Gemini(_)) {
+            let data = on_one_line(&whole[span]);
+            let event = as_event(&data);
+            let start = event.len() - data.len() - 2;
+            self.one_line(event, start..start + data.len(), out);
+        } else if has_error(&whole[span]) && !self.standing.is_complete {
+            self.send(Mark::Error, whole, out);
         }
     }
 
@@ -334,7 +349,15 @@ impl StreamReader {
 
     /// An event in the framing that the caller is to get; its data stands at `span`.
     fn dressed(&mut self, whole: Bytes, span: Range<usize>) -> Bytes {
-        let Speech::Gemini(_) = self.speech else { return whole };
+        match self.speech {
+            Speech::Gemini(_) => self.dressed_for_gemini(whole, span),
+            // Clients of this dialect pass by what has no name.
+            Speech::Messages(_) if !has_name(&whole) => named(whole, span),
+            _ => whole,
+        }
+    }
+
+    fn dressed_for_gemini(&mut self, whole: Bytes, span: Range<usize>) -> Bytes {
         let is_first = !std::mem::replace(&mut self.is_array_open, self.form == StreamForm::Array);
         let data = &whole[span.clone()];
         match (&self.framing, self.form) {
@@ -372,6 +395,21 @@ fn is_error_event(whole: &[u8]) -> bool {
     let name = whole.strip_prefix(b"event:").map(|rest| rest.strip_prefix(b" ").unwrap_or(rest));
     name.and_then(|name| name.strip_prefix(b"error"))
         .is_some_and(|rest| rest.starts_with(b"\n") || rest.starts_with(b"\r"))
+}
+
+/// Whether an event has a line with its name before its data.
+fn has_name(whole: &[u8]) -> bool {
+    whole.starts_with(b"event:") || memchr::memmem::find(whole, b"\nevent:").is_some()
+}
+
+/// An event with its type as its name.
+fn named(whole: Bytes, span: Range<usize>) -> Bytes {
+    let name =
+        find(&whole[span.clone()], &["type"]).map(|kind| span.start + kind.start..span.start + kind.end);
+    let Some(name) = name.and_then(|quoted| whole.get(quoted.start + 1..quoted.end - 1)) else {
+        return whole;
+    };
+    [b"event: ", name, b"\n", &whole].concat().into()
 }
 
 fn as_event(data: &[u8]) -> Bytes {

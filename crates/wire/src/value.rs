@@ -105,6 +105,16 @@ pub(crate) fn is_something(raw: &RawValue) -> bool {
     !matches!(raw.get(), "null" | "\"\"" | "[]" | "{}" | "false")
 }
 
+/// Whether this is an object with an error in it.
+pub(crate) fn has_error(json: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Carrier<'a> {
+        #[serde(borrow, default)]
+        error: Option<&'a RawValue>,
+    }
+    serde_json::from_slice::<Carrier<'_>>(json).is_ok_and(|carrier| carrier.error.is_some_and(is_something))
+}
+
 /// Whether an object holds anything beside the fields that name its kind.
 pub(crate) fn says_something(raw: &RawValue, silent: &[&str]) -> bool {
     fields(raw).is_some_and(|fields| {
