@@ -40,7 +40,7 @@ class Agent:
         self.told = documented.blocks(self.name)
         self.home = pathlib.Path(os.environ["HOME"])
         for what, text in self.told.items():
-            if what.startswith("file "):
+            if what.startswith("file ."):
                 self.write(what.removeprefix("file "), text)
         self.work = self.home / "work"
         self.write("work/notes.txt", NOTES)
@@ -123,6 +123,9 @@ class ClaudeCode(Agent):
 
 class Codex(Agent):
     name = "codex"
+    quiet_settings = (
+        "check_for_update_on_startup = false\n{}\n[analytics]\nenabled = false\n[features]\nplugins = false\n"
+    )
 
     def binary_of_codex(self):
         return self.binary("@openai", "codex-linux-x64", "vendor", "x86_64-unknown-linux-musl", "bin", "codex")
@@ -130,8 +133,19 @@ class Codex(Agent):
     def __init__(self, packages):
         super().__init__(packages)
         path = ".codex/config.toml"
-        quiet = "check_for_update_on_startup = false\n{}\n[analytics]\nenabled = false\n[features]\nplugins = false\n"
-        self.write(path, quiet.format(self.told[f"file {path}"]))
+        self.write(path, self.quiet_settings.format(self.told[f"file {path}"]))
+
+    def built_in(self, model):
+        """Its own provider at another address, which speaks WebSocket first, after a login with the key."""
+        home = self.home / "built-in"
+        self.write("built-in/config.toml", self.quiet_settings.format(self.told["file built-in"]))
+        self.environment["CODEX_HOME"] = str(home)
+        key = self.environment["STANDIN_KEY"]
+        login = [self.binary_of_codex(), "login", "--with-api-key"]
+        subprocess.run(login, env=self.environment, input=key, text=True, check=True, capture_output=True)
+        report = self.ask(model)
+        del self.environment["CODEX_HOME"]
+        return report
 
     def ask(self, model):
         text, complaint = "", None

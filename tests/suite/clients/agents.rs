@@ -3,7 +3,7 @@
 use std::{fs, ops::RangeInclusive, process::Command, time::Duration};
 
 use serde_json::json;
-use standin_testkit::skip;
+use standin_testkit::{client::Reply, skip};
 
 use super::{
     driver::{Driver, Report},
@@ -25,6 +25,8 @@ struct Agent {
     tool: Said,
     /// Whether it lets many prompts be counted at once when its user asks what the context is made of.
     counts: bool,
+    /// Whether its own provider tries WebSocket first.
+    tries_websocket: bool,
     /// How often it asks for a model that the gateway does not have, if it can.
     asks_for_a_wrong_name: Option<usize>,
     /// How often it asks for an answer when every stream breaks after its first word.
@@ -48,6 +50,7 @@ impl Agent {
         show.answers_word_by_word();
         show.goes_round_with_a_tool();
         show.counts_without_asking();
+        show.is_turned_from_websocket_to_http();
         show.never_notices_a_fault();
         show.pays_once_for_its_own_fault();
         show.is_told_of_a_wrong_name();
@@ -90,6 +93,19 @@ impl Show {
         assert_eq!((report.text.as_str(), asks), (AFTER_THE_TOOL.concat().as_str(), 2), "{report:?}");
         let bodies = self.stage.bodies(scene::TOOLS);
         assert!(!bodies[0].contains(NOTES) && bodies[1].contains(NOTES), "{}", bodies[1]);
+    }
+
+    fn is_turned_from_websocket_to_http(&mut self) {
+        if !self.agent.tries_websocket {
+            return;
+        }
+        let before = self.stage.asked().len();
+        let (report, asks) = self.ask("built_in", scene::WORDS);
+        assert_eq!((report.text.as_str(), asks), (WORDS.concat().as_str(), 1), "{report:?}");
+        let asked = self.stage.asked().split_off(before);
+        let handshakes = asked.iter().filter(|one| one.head.line.starts_with("GET /v1/responses"));
+        let told: Vec<_> = handshakes.map(|one| one.reply.as_ref().map(Reply::status)).collect();
+        assert_eq!(told, [Some(426)]);
     }
 
     /// One command of its user, a dozen questions at once.
@@ -171,6 +187,7 @@ async fn codex_cli() {
         dialect: Dialect::Responses,
         tool: call("exec_command", json!({"cmd": "cat notes.txt"})),
         counts: false,
+        tries_websocket: true,
         asks_for_a_wrong_name: Some(1),
         asks_when_cut: 2..=6,
         recovers: true,
@@ -186,6 +203,7 @@ async fn claude_code() {
         dialect: Dialect::Messages,
         tool: call("Read", json!({"file_path": "notes.txt"})),
         counts: true,
+        tries_websocket: false,
         asks_for_a_wrong_name: Some(2),
         asks_when_cut: 2..=2,
         recovers: true,
@@ -201,6 +219,7 @@ async fn gemini_cli() {
         dialect: Dialect::Gemini,
         tool: call("read_file", json!({"file_path": "notes.txt"})),
         counts: false,
+        tries_websocket: false,
         asks_for_a_wrong_name: Some(1),
         asks_when_cut: 1..=4,
         recovers: true,
@@ -216,6 +235,7 @@ async fn opencode() {
         dialect: Dialect::Chat,
         tool: call("read", json!({"filePath": "notes.txt"})),
         counts: false,
+        tries_websocket: false,
         asks_for_a_wrong_name: None,
         asks_when_cut: 2..=2,
         recovers: true,
