@@ -45,7 +45,7 @@ class Agent:
         self.work = self.home / "work"
         self.write("work/notes.txt", NOTES)
         # What telemetry and updates there are, is off: nothing but the gateway is to be reached.
-        self.environment = {**os.environ, **self.quiet, **self.documented_environment()}
+        self.environment = {**os.environ, **self.quiet, **self.told_environment()}
 
     quiet = {}
 
@@ -54,9 +54,9 @@ class Agent:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
-    def documented_environment(self):
+    def told_environment(self, what="environment"):
         """What a shell makes of the document's lines."""
-        lines = self.told.get("environment", "")
+        lines = self.told.get(what, "")
         shown = subprocess.run(["sh", "-c", f"{lines}\nenv -0"], check=True, capture_output=True, text=True).stdout
         return dict(line.split("=", 1) for line in shown.split("\0") if line)
 
@@ -119,6 +119,15 @@ class ClaudeCode(Agent):
 
     def count(self, model):
         return self.report("".join(self.run(*self.command("/context", model))))
+
+    def models(self, model):
+        """Asks for the gateway's models, which it takes for traffic that can be left out, and shows a bearer token."""
+        kept = self.environment
+        self.environment = {**kept, **self.told_environment("discovery")}
+        del self.environment["CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"], self.environment["ANTHROPIC_API_KEY"]
+        report = self.ask(model)
+        self.environment = kept
+        return report
 
 
 class Codex(Agent):

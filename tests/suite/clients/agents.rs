@@ -2,7 +2,7 @@
 
 use std::{fs, ops::RangeInclusive, process::Command, time::Duration};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use standin_testkit::{client::Reply, skip};
 
 use super::{
@@ -25,6 +25,8 @@ struct Agent {
     tool: Said,
     /// Whether it lets many prompts be counted at once when its user asks what the context is made of.
     counts: bool,
+    /// Whether it asks for the list of models when it is told to.
+    lists: bool,
     /// Whether its own provider tries WebSocket first.
     tries_websocket: bool,
     /// How often it asks for a model that the gateway does not have, if it can.
@@ -59,6 +61,7 @@ impl Agent {
         show.stage.assert_that_streams_are_well_formed();
         let contacts = fs::read_to_string(socket.with_extension("contacts")).unwrap();
         assert_eq!(contacts, "", "it tried to reach others");
+        show.lists_models();
     }
 }
 
@@ -106,6 +109,24 @@ impl Show {
         let handshakes = asked.iter().filter(|one| one.head.line.starts_with("GET /v1/responses"));
         let told: Vec<_> = handshakes.map(|one| one.reply.as_ref().map(Reply::status)).collect();
         assert_eq!(told, [Some(426)]);
+    }
+
+    /// The list is asked for by the way, so the agent need not show it.
+    fn lists_models(&mut self) {
+        if !self.agent.lists {
+            return;
+        }
+        let before = self.stage.asked().len();
+        let (report, _) = self.ask("models", scene::WORDS);
+        assert_eq!(report.text, WORDS.concat(), "{report:?}");
+        let asked = self.stage.asked().split_off(before);
+        let list =
+            asked.iter().find(|one| one.target().starts_with("/v1/models")).expect("it asks for the list");
+        let reply = list.reply.as_ref().unwrap();
+        let list: Value = serde_json::from_slice(&reply.body).unwrap();
+        let names = list["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap());
+        assert_eq!((reply.status(), list["has_more"].as_bool()), (200, Some(false)), "{list}");
+        assert!(names.into_iter().any(|name| name == scene::WORDS), "{list}");
     }
 
     /// One command of its user, a dozen questions at once.
@@ -176,7 +197,7 @@ impl Show {
 }
 
 /// A call of a tool by its name.
-fn call(name: &str, arguments: serde_json::Value) -> Said {
+fn call(name: &str, arguments: Value) -> Said {
     Said::Call { name: name.to_owned(), arguments }
 }
 
@@ -187,6 +208,7 @@ async fn codex_cli() {
         dialect: Dialect::Responses,
         tool: call("exec_command", json!({"cmd": "cat notes.txt"})),
         counts: false,
+        lists: false,
         tries_websocket: true,
         asks_for_a_wrong_name: Some(1),
         asks_when_cut: 2..=6,
@@ -203,6 +225,7 @@ async fn claude_code() {
         dialect: Dialect::Messages,
         tool: call("Read", json!({"file_path": "notes.txt"})),
         counts: true,
+        lists: true,
         tries_websocket: false,
         asks_for_a_wrong_name: Some(2),
         asks_when_cut: 2..=2,
@@ -219,6 +242,7 @@ async fn gemini_cli() {
         dialect: Dialect::Gemini,
         tool: call("read_file", json!({"file_path": "notes.txt"})),
         counts: false,
+        lists: false,
         tries_websocket: false,
         asks_for_a_wrong_name: Some(1),
         asks_when_cut: 1..=4,
@@ -235,6 +259,7 @@ async fn opencode() {
         dialect: Dialect::Chat,
         tool: call("read", json!({"filePath": "notes.txt"})),
         counts: false,
+        lists: false,
         tries_websocket: false,
         asks_for_a_wrong_name: None,
         asks_when_cut: 2..=2,
