@@ -16,8 +16,9 @@ default:
 # Everything that has to hold before and after a change.
 test: forget-skips format lint docs deny suite skips
 
-# The long form: all of that, a minute of every fuzz target, and what installs a gigabyte.
-long: test (fuzz "60") heavy
+# The long form: all of that, a minute of every fuzz target, what installs a gigabyte, and crowds at
+# their full size.
+long: test (fuzz "60") heavy crowds
 
 # Tests with servers too heavy for every run.
 heavy:
@@ -56,6 +57,12 @@ fuzz seconds="60" *names:
 # The binary as it is given away, the list of its parts and the checksums of both, in target/dist.
 release:
     tests/support/release.sh "{{target}}" "{{tools}}" "{{auditable_version}}"
+
+# Slow, stalled and idle callers by the thousand, and bodies by the GiB, against the optimised binary.
+crowds:
+    cargo build --locked --quiet --release --bin proxy
+    ulimit -n "$(ulimit -Hn)"; STANDIN_PROXY="{{target}}/release/proxy" cargo test --locked --quiet \
+        -p standin-tests --test suite -- --ignored --nocapture --test-threads=1 edge::
 
 # Measure the fault table of the README anew.
 faults:

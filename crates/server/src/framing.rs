@@ -250,6 +250,8 @@ fn chunk(line: &[u8]) -> Stage {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const HEAD_MAX: usize = 10_000;
@@ -317,6 +319,67 @@ mod tests {
             "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nno\r\n",
         ] {
             assert_eq!(check(lost.as_bytes(), None).stage, Stage::Blind);
+        }
+    }
+
+    /// A request of any framing that is plain to everybody.
+    fn plain_request() -> impl Strategy<Value = Vec<u8>> {
+        let name = "[A-Za-z][A-Za-z-]{0,80}";
+        let notes = prop::collection::vec((name, "[ -~]{0,100}"), 0..4);
+        let chunk = ("[ -~\r\n]{1,40}", prop::option::of("[a-z=]{1,90}"));
+        let body = prop_oneof![
+            Just(None),
+            "[ -~\r\n]{0,200}".prop_map(|text| Some(Ok(text))),
+            prop::collection::vec(chunk, 0..4).prop_map(|chunks| Some(Err(chunks))),
+        ];
+        (notes, body, any::<bool>()).prop_map(|(notes, body, is_upper)| {
+            let mut head = "POST /v1/x HTTP/1.1\r\nhost: h\r\n".to_owned();
+            let framing = ["content-length", "transfer-encoding"];
+            for (name, value) in notes.iter().filter(|(name, _)| !framing.contains(&&*name.to_lowercase())) {
+                head += &format!("{name}: {value}\r\n");
+            }
+            let name = |name: &str| if is_upper { name.to_uppercase() } else { name.to_owned() };
+            let rest = match body {
+                None => String::new(),
+                Some(Ok(text)) => {
+                    head += &format!("{}: {}\r\n", name("content-length"), text.len());
+                    text
+                }
+                Some(Err(chunks)) => {
+                    head += &format!("{}:\tchunked \r\n", name("transfer-encoding"));
+                    let chunk = |(data, extension): &(String, Option<String>)| {
+                        let extension = extension.as_ref().map(|text| format!(";{text}")).unwrap_or_default();
+                        format!("{:X}{extension}\r\n{data}\r\n", data.len())
+                    };
+                    format!("{}0\r\n\r\n", chunks.iter().map(chunk).collect::<String>())
+                }
+            };
+            format!("{head}\r\n{rest}").into_bytes()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a2_whatever_stands_in_bodies_and_however_they_are_cut_requests_are_counted(
+            requests in prop::collection::vec(plain_request(), 1..6),
+            cuts in prop::collection::vec(1..100_usize, 1..50),
+        ) {
+            let (bytes, count) = (requests.concat(), requests.len() as u64);
+            let ambiguous = b"GET / HTTP/1.1\r\ncontent-length: 0\r\ncontent-length: 0\r\n\r\n";
+            let mut followed = Framing::new(HEAD_MAX);
+            let mut rest = &bytes[..];
+            for cut in cuts.into_iter().cycle() {
+                let (piece, after) = rest.split_at(cut.min(rest.len()));
+                followed.push(piece);
+                rest = after;
+                if rest.is_empty() {
+                    break;
+                }
+            }
+            prop_assert_eq!((followed.requests, followed.stage, followed.finding), (count, Stage::Between, None));
+            followed.push(ambiguous);
+            let objection = Objection::SeveralLengths;
+            prop_assert_eq!(followed.finding, Some(Finding { request: count, objection }));
         }
     }
 }

@@ -1,10 +1,13 @@
 //! Paths, methods, names and headers that nobody should send.
 
 use serde_json::Value;
-use standin_testkit::client;
+use standin_testkit::{Play, ScriptedUpstream, client};
 
 use super::{ROUTE, bearer, stage};
-use crate::gateway::{CALLER_KEY, Gateway, chat};
+use crate::{
+    faults::{MODEL, whole_answer},
+    gateway::{CALLER_KEY, Gateway, Upstream, chat},
+};
 
 async fn ask(gateway: &Gateway, method: &str, target: &str, headers: &[(&str, &str)]) -> client::Reply {
     let bearer = bearer();
@@ -50,6 +53,73 @@ async fn a10_what_is_not_there_is_told_in_the_dialect_of_its_neighbours() {
         assert!(reply.head.header("x-request-id").is_some(), "{method} {target}");
     }
     assert_eq!(upstream.received().len(), 0);
+}
+
+#[tokio::test]
+async fn a11_a13_a14_headers_stay_on_their_side_of_the_gateway() {
+    let answer = r#"{"id":"chatcmpl-1","object":"chat.completion","created":1767225600,"model":"tiny-1","choices":[{"index":0,"message":{"role":"assistant","content":"words"},"finish_reason":"stop"}]}"#;
+    let theirs = [
+        ("content-type", "application/json"),
+        ("set-cookie", "session=1"),
+        ("alt-svc", "h3=\":443\""),
+        ("strict-transport-security", "max-age=1"),
+        ("server", "secret-upstream/1"),
+        ("openai-organization", "org-theirs"),
+        ("connection", "keep-alive, openai-model"),
+        ("keep-alive", "timeout=5"),
+        ("openai-model", "named-by-connection"),
+        ("x-request-id", "req-theirs"),
+    ];
+    let upstream = ScriptedUpstream::always(Play::reply(200, &theirs, answer)).await;
+    let only = Upstream::new("only", &upstream.base_url()).key(super::KEY).model(MODEL, "words");
+    let gateway = Gateway::over([only]).await;
+    let ours = [
+        ("connection", "x-note, keep-alive, openai-beta"),
+        ("x-note", "named by connection"),
+        ("openai-beta", "named by connection too"),
+        ("keep-alive", "timeout=5"),
+        ("te", "trailers"),
+        ("proxy-authorization", "Basic x"),
+        ("upgrade", "foo"),
+        ("cookie", "a=b"),
+        ("x-api-key", "placeholder-of-a-library"),
+        ("forwarded", "for=10.0.0.1"),
+        ("x-forwarded-for", "10.0.0.1"),
+        ("openai-organization", "org-ours"),
+        ("anthropic-beta", "x"),
+        ("content-type", "application/json"),
+    ];
+    let reply = ask(&gateway, "POST", ROUTE, &ours).await;
+    assert_eq!(reply.status(), 200, "{}", reply.text());
+    let mut named: Vec<_> = reply.head.headers.iter().map(|(name, _)| name.to_lowercase()).collect();
+    named.sort();
+    assert_eq!(named, ["content-length", "content-type", "date", "x-request-id", "x-upstream-request-id"]);
+    let sent = upstream.received().pop().unwrap();
+    let mut named: Vec<_> = sent.head.headers.iter().map(|(name, _)| name.to_lowercase()).collect();
+    named.sort();
+    let expected = [
+        "accept",
+        "accept-encoding",
+        "authorization",
+        "content-length",
+        "content-type",
+        "host",
+        "user-agent",
+        "x-standin-hops",
+    ];
+    assert_eq!((named.as_slice(), sent.key()), (&expected.map(str::to_owned)[..], super::KEY));
+}
+
+#[tokio::test]
+async fn a12_a_request_that_comes_back_is_refused_as_a_loop() {
+    let (gateway, upstream) = stage("").await;
+    let json = ("content-type", "application/json");
+    for (hops, status) in [("2", 200), ("3", 502), ("4294967295", 502)] {
+        let reply = ask(&gateway, "POST", ROUTE, &[json, ("x-standin-hops", hops)]).await;
+        assert_eq!(reply.status(), status, "{hops}: {}", reply.text());
+        assert!(status == 200 || reply.text().contains("loop_detected"), "{}", reply.text());
+    }
+    assert_eq!(upstream.received().len(), 1);
 }
 
 #[tokio::test]
@@ -121,9 +191,8 @@ async fn s6_a_value_that_would_be_two_lines_goes_nowhere() {
 async fn s7_what_a_caller_writes_stays_within_its_line_of_the_log() {
     for format in ["text", "json"] {
         let (gateway, _upstream) = {
-            let upstream = standin_testkit::ScriptedUpstream::always(crate::faults::whole_answer()).await;
-            let only = crate::gateway::Upstream::new("only", &upstream.base_url()).key(super::KEY);
-            let only = only.model(crate::faults::MODEL, "words");
+            let upstream = ScriptedUpstream::always(whole_answer()).await;
+            let only = Upstream::new("only", &upstream.base_url()).key(super::KEY).model(MODEL, "words");
             (Gateway::logging("trace", format, "", [only]).await, upstream)
         };
         let forged = "2026-01-01T00:00:00Z ERROR forged";
@@ -131,23 +200,21 @@ async fn s7_what_a_caller_writes_stays_within_its_line_of_the_log() {
         {
             let body = format!(r#"{{"model":"{model}","messages":[]}}"#);
             let bearer = bearer();
-            let id = "\x1b[2J";
+            let id = "x\",\"level\":\"ERROR\",\"forged\":\"";
             let headers = [("authorization", bearer.as_str()), ("x-request-id", id), ("user-agent", id)];
-            let _ = client::exchange(
-                gateway.address(),
-                &client::request(
-                    "POST",
-                    &format!("{ROUTE}?x=%0a{}", forged.replace(' ', "%20")),
-                    &headers,
-                    body.as_bytes(),
-                ),
-            )
-            .await;
+            let target = format!("{ROUTE}?x=%0a{}", forged.replace(' ', "%20"));
+            let request = client::request("POST", &target, &headers, body.as_bytes());
+            let status = client::exchange(gateway.address(), &request).await.status();
+            assert_eq!(status, if model == "words" { 200 } else { 404 }, "it was read");
         }
         let log = gateway.log();
+        assert!(log.contains("request served"), "{format}");
         assert!(!log.contains('\x1b'), "{format}: an escape sequence reached the log");
         let began = |line: &&str| line.starts_with("2026-01-01T00:00:00Z");
         assert_eq!(log.lines().find(began), None, "{format}: a line of the log is the caller's");
+        let lines = log.lines().filter(|_| format == "json");
+        let forged_field = |line: &str| serde_json::from_str::<Value>(line).unwrap().get("forged").is_some();
+        assert!(!lines.into_iter().any(forged_field), "{format}: a field of the log is the caller's");
     }
 }
 
