@@ -266,6 +266,23 @@ async fn p3_a_disk_that_takes_nothing_leaves_the_new_token_in_memory() {
 }
 
 #[tokio::test]
+async fn a_login_is_renewed_through_its_credentials_own_way_out() {
+    let proxy = ScriptedUpstream::always(Play::reply(200, &[], "")).await;
+    let world = World::new(&good("old"), grant).await;
+    let settings = settings("http://unused.example", "");
+    let way_out = format!("http://{}", proxy.address());
+    let url = "http://office.example/oauth/token";
+    world.login.move_to(Office::new(url, Some(&way_out), settings.transport, Limits::default()).unwrap());
+    let error = world.executor.renew(1).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::ServerError, "this proxy lets nothing through");
+    assert!(
+        proxy.received()[0].head.line.starts_with("CONNECT office.example:80 "),
+        "{:?}",
+        proxy.received()[0]
+    );
+}
+
+#[tokio::test]
 async fn a_stream_that_breaks_off_is_no_answer() {
     let upstream = ScriptedUpstream::always(Play::sse([EVENTS[0]])).await;
     let world = World::new(&good("new"), grant).await;

@@ -1,7 +1,8 @@
 //! The request targets of one credential, put together once.
 
-use std::fmt::Write;
+use std::{collections::HashMap, fmt::Write};
 
+use arc_swap::ArcSwap;
 use http::Uri;
 use standin_core::{Dialect, Operation, UpstreamModel};
 use standin_wire::StreamForm;
@@ -27,9 +28,12 @@ struct Row {
 enum Target {
     /// The same for every model.
     Fixed(Uri),
-    /// The model's name stands between these two.
-    Named { before: String, after: &'static str },
+    /// The model's name stands between these two; what was put together once is kept.
+    Named { before: String, after: &'static str, made: ArcSwap<HashMap<UpstreamModel, Uri>> },
 }
+
+/// Paths that are kept. Names come from the configuration and from model lists, so there are no more in earnest.
+const MADE_MAX: usize = 8192;
 
 impl Targets {
     pub(crate) fn new(family: &'static Family, endpoint: &Endpoint) -> Result<Self, EndpointError> {
@@ -76,7 +80,7 @@ impl Target {
             Some((before, after)) => {
                 let before = format!("{base}{before}");
                 Endpoint::target(&format!("{before}m{after}"))?;
-                Ok(Self::Named { before, after })
+                Ok(Self::Named { before, after, made: ArcSwap::default() })
             }
             None => Endpoint::target(&format!("{base}{path}")).map(Self::Fixed),
         }
@@ -85,12 +89,22 @@ impl Target {
     fn of(&self, model: &UpstreamModel) -> Option<Uri> {
         match self {
             Self::Fixed(target) => Some(target.clone()),
-            Self::Named { before, after } => {
-                let mut path = String::with_capacity(before.len() + model.as_str().len() + after.len() + 16);
-                path.push_str(before);
+            Self::Named { before, after, made } => {
+                if let Some(target) = made.load().get(model) {
+                    return Some(target.clone());
+                }
+                let mut path = before.clone();
                 segment(model.as_str(), &mut path);
                 path.push_str(after);
-                Endpoint::target(&path).ok()
+                let target = Endpoint::target(&path).ok()?;
+                made.rcu(|made| {
+                    let mut made = HashMap::clone(made);
+                    if made.len() < MADE_MAX {
+                        made.insert(model.clone(), target.clone());
+                    }
+                    made
+                });
+                Some(target)
             }
         }
     }
