@@ -17,6 +17,7 @@ mod door;
 mod edge;
 mod faults;
 mod gateway;
+mod holding;
 mod injection;
 mod lifecycle;
 mod logins;

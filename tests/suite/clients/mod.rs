@@ -5,5 +5,5 @@ mod driver;
 mod llama;
 mod sdks;
 mod servers;
-mod speech;
+pub(crate) mod speech;
 mod stage;
