@@ -25,7 +25,7 @@ async fn responses(gateway: &Gateway, path: &str, body: &str) -> client::Reply {
 }
 
 #[tokio::test]
-async fn s96_a_login_that_is_refused_is_renewed_once_and_its_caller_notices_nothing() {
+async fn s096_a_login_that_is_refused_is_renewed_once_and_its_caller_notices_nothing() {
     let stream = [
         "event: response.output_item.done\ndata: {\"type\":\"response.output_item.done\",\"sequence_number\":0,\"output_index\":0,\"item\":{\"id\":\"i\",\"type\":\"message\",\"role\":\"assistant\",\"status\":\"completed\",\"content\":[{\"type\":\"output_text\",\"text\":\"hi\",\"annotations\":[]}]}}\n\n",
         "event: response.completed\ndata: {\"type\":\"response.completed\",\"sequence_number\":1,\"response\":{\"id\":\"r\",\"object\":\"response\",\"status\":\"completed\",\"model\":\"up\",\"output\":[]}}\n\n",
