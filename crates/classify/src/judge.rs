@@ -42,18 +42,25 @@ pub(crate) fn judge(
 ) -> Option<Opinion> {
     let codes = reading.codes.iter().map(|code| reading.code(code));
     let candidates = matcher.candidates(&reading.hits, codes);
-    let mut court = Court { seen, reading, best: None, all };
+    let mut court = Court { seen, reading, best: None, best_generic: None, all };
     court.hear(&candidates);
+    court.prefer_generic();
     if let Some(all) = court.all {
         all.sort_by_key(|opinion| opinion.rank);
     }
     court.best
 }
 
+/// How near rules stand that are about no provider in particular, without those of a bare status.
+const GENERIC: std::ops::RangeInclusive<u8> = 5..=6;
+/// How near rules of a provider stand that did not answer.
+const FOREIGN: std::ops::RangeInclusive<u8> = 3..=4;
+
 struct Court<'a> {
     seen: &'a Observed<'a>,
     reading: &'a Reading,
     best: Option<Opinion>,
+    best_generic: Option<Opinion>,
     all: Option<&'a mut Vec<Opinion>>,
 }
 
@@ -62,8 +69,10 @@ impl Court<'_> {
         for (at, rule) in candidates.rules() {
             let Some(standing) = self.standing(rule) else { continue };
             let rank = (standing, at);
-            let is_better = self.best.as_ref().is_none_or(|best| rank < best.rank);
-            if !is_better && self.all.is_none() {
+            let is_before = |best: &Option<Opinion>| best.as_ref().is_none_or(|best| rank < best.rank);
+            let is_better = is_before(&self.best);
+            let is_better_generic = GENERIC.contains(&standing) && is_before(&self.best_generic);
+            if !is_better && !is_better_generic && self.all.is_none() {
                 continue;
             }
             let Some(matched) = self.fits(at, rule) else { continue };
@@ -71,10 +80,32 @@ impl Court<'_> {
             if let Some(all) = &mut self.all {
                 all.push(opinion.clone());
             }
+            if is_better_generic {
+                self.best_generic = Some(opinion.clone());
+            }
             if is_better {
                 self.best = Some(opinion);
             }
         }
+    }
+
+    /// Where a stranger's words are read alike by another provider's rule and by one for everybody, the latter explains
+    /// them, unless the former knows more.
+    fn prefer_generic(&mut self) {
+        let (Some(best), Some(generic)) = (&self.best, &mut self.best_generic) else { return };
+        let knows_more = best.rule.scope.is_some();
+        if !FOREIGN.contains(&best.rank.0) || knows_more || best.rule.class != generic.rule.class {
+            return;
+        }
+        let own_rank = generic.rank;
+        // In front of everything else that is as near as the one it replaces.
+        generic.rank = (best.rank.0, 0);
+        for opinion in self.all.iter_mut().flat_map(|all| all.iter_mut()) {
+            if opinion.rank == own_rank {
+                opinion.rank = generic.rank;
+            }
+        }
+        self.best = self.best_generic.take();
     }
 
     /// How near a rule stands to this answer; `None` if it may not speak at all.
@@ -83,8 +114,8 @@ impl Court<'_> {
         if family.is_generic {
             return Some(match rule.order {
                 Order::Guard => 0,
-                Order::GenericStructure => 5,
-                Order::GenericWording => 6,
+                Order::GenericStructure => *GENERIC.start(),
+                Order::GenericWording => *GENERIC.end(),
                 _ => 7,
             });
         }
@@ -104,8 +135,8 @@ impl Court<'_> {
             (true, Order::Structure) => Some(1),
             (true, _) => Some(2),
             (false, _) if rule.is_own => None,
-            (false, Order::Structure) => Some(3),
-            (false, _) => Some(4),
+            (false, Order::Structure) => Some(*FOREIGN.start()),
+            (false, _) => Some(*FOREIGN.end()),
         }
     }
 
