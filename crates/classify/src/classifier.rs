@@ -74,6 +74,11 @@ impl Classifier {
         })
     }
 
+    /// Whether the answer tells a delay that is not to be believed of this class.
+    pub(crate) fn distrusts_delay(&self, seen: &Observed<'_>, class: ErrorClass) -> bool {
+        with_reading(seen, |reading, _| delay::is_distrusted(seen, reading, class))
+    }
+
     /// The first rule of the operator that fits. It sees the body as it came, whatever was wrapped around it.
     fn operator_rule<'a>(&self, seen: &Observed<'a>) -> Option<(&CompiledRule, &'a [u8])> {
         let body = &seen.body[..seen.body.len().min(BODY_BYTES_MAX)];

@@ -66,7 +66,8 @@ pub(crate) fn scrub(text: &str, bytes_max: usize) -> String {
     let mut out = String::with_capacity(text.len().min(bytes_max));
     // What lies between `done` and the place we are at is harmless and not copied yet.
     let (mut done, mut start, mut made) = (0, 0, part::NONE);
-    for (at, byte) in text.bytes().enumerate() {
+    // A blank behind the text ends its last word.
+    for (at, byte) in text.bytes().chain([b' ']).enumerate() {
         let part = PART[usize::from(byte)];
         if part == part::LETTER || part == part::RARE {
             made |= part;
@@ -92,15 +93,6 @@ pub(crate) fn scrub(text: &str, bytes_max: usize) -> String {
                 start = done;
             }
         }
-    }
-    let len = text.len();
-    if start < len
-        && may_be_secret(text.as_bytes(), start, len, made)
-        && is_secret(&text[start..], &text[..start])
-    {
-        out.push_str(&text[done..start]);
-        out.push_str(HIDDEN);
-        done = len;
     }
     let mut end = text.len().min(done + bytes_max.saturating_sub(out.len()));
     while !text.is_char_boundary(end) {
@@ -188,6 +180,9 @@ mod tests {
             ("in organization org-a1b2c3 on", "in organization *** on"),
             ("mail a.b@example.org", "mail ***"),
             ("dial 10.0.0.7:8000", "dial ***:8000"),
+            ("dial localhost", "dial ***"),
+            ("a key=x", "a key=***"),
+            ("模型 sk-abcdef", "模型 ***"),
             ("Key=0123456789abcdef0123456789abcdef", "Key=***"),
         ] {
             assert_eq!(scrub(text, 200), expected.replace("***. See", "*** See").as_str(), "{text}");
@@ -199,5 +194,8 @@ mod tests {
         let text = "The model `claude-sonnet-4-5-20250929` does not exist\nsorry";
         assert_eq!(scrub(text, 200), text);
         assert_eq!(scrub("é".repeat(9).as_str(), 5), "éé");
+        assert_eq!(scrub("模型".repeat(900).as_str(), 2048).len(), 2046);
+        assert_eq!(scrub(&"x".repeat(50), 20).len(), 20);
+        assert_eq!(scrub("a\u{85}b\u{a0}c\rd", 20), "ab\u{a0}cd");
     }
 }

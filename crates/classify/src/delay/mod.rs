@@ -149,7 +149,24 @@ fn window_reset(value: &str, now: SystemTime) -> Option<Duration> {
 
 /// Everything the answer says about waiting, best first, unless it is known to lie for this class.
 pub(crate) fn read(seen: &Observed<'_>, reading: &Reading, class: ErrorClass) -> Option<Duration> {
-    let has_use = matches!(
+    has_use(class).then(|| told(seen, reading)).flatten().filter(|wait| !is_lie(reading, class, *wait))
+}
+
+/// Whether the answer tells a delay that is dropped.
+pub(crate) fn is_distrusted(seen: &Observed<'_>, reading: &Reading, class: ErrorClass) -> bool {
+    told(seen, reading).is_some_and(|wait| !has_use(class) || is_lie(reading, class, wait))
+}
+
+/// What the answer says about waiting, best first.
+fn told(seen: &Observed<'_>, reading: &Reading) -> Option<Duration> {
+    from_fields(reading, seen.now)
+        .or_else(|| from_headers(seen))
+        .or_else(|| from_words(&reading.words, &reading.cues, seen.now))
+}
+
+/// Whether waiting helps against this class at all: no delay makes a model appear.
+fn has_use(class: ErrorClass) -> bool {
+    matches!(
         class,
         ErrorClass::RateLimited
             | ErrorClass::QuotaExhausted
@@ -157,14 +174,7 @@ pub(crate) fn read(seen: &Observed<'_>, reading: &Reading, class: ErrorClass) ->
             | ErrorClass::ServerError
             | ErrorClass::Timeout
             | ErrorClass::Malformed
-    );
-    if !has_use {
-        return None;
-    }
-    let wait = from_fields(reading, seen.now)
-        .or_else(|| from_headers(seen))
-        .or_else(|| from_words(&reading.words, &reading.cues, seen.now))?;
-    (!is_lie(reading, class, wait)).then_some(wait)
+    )
 }
 
 /// The list of delays nobody should believe.

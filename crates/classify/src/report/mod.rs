@@ -12,7 +12,11 @@ use std::{
     time::SystemTime,
 };
 
-pub use self::{dump::Dump, row::Row, score::Score};
+pub use self::{
+    dump::Dump,
+    row::Row,
+    score::{Score, Share},
+};
 use crate::{Classifier, Observed, Packs, Transport};
 
 /// Bytes of input that are read at most.
@@ -130,7 +134,7 @@ fn classify_lines(
             ..observed
         };
         let verdict = classifier.classify(&seen);
-        score.add(&row, &verdict);
+        score.add(&row, &verdict, classifier.distrusts_delay(&seen, verdict.class));
         if options.detail != Detail::Score {
             writeln!(out, "{}", show::verdict(&row.id, &verdict, options.format))?;
         }

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fmt::{self, Write},
+    time::Duration,
 };
 
 use standin_core::{ErrorClass, Verdict};
@@ -52,7 +53,7 @@ pub struct Score {
     pub stops_on_4xx: Share,
     /// Of the caller's faults, those that suspend nothing.
     pub caller_faults: Share,
-    /// Delays that agree with a label that a class makes use of.
+    /// Delays that agree with a label; those on the distrust list do not count.
     pub delays: Share,
     /// Rows by label and verdict, where the label does not accept the verdict, and rows that agree.
     confusion: BTreeMap<(ErrorClass, ErrorClass), usize>,
@@ -63,8 +64,8 @@ pub struct Score {
 }
 
 impl Score {
-    /// Counts one verdict.
-    pub fn add(&mut self, row: &Row, verdict: &Verdict) {
+    /// Counts one verdict. Where `is_distrusted`, its delay is known to lie, and the label repeats the lie.
+    pub fn add(&mut self, row: &Row, verdict: &Verdict, is_distrusted: bool) {
         let Some(label) = row.class else { return };
         let is_right = row.accepts(verdict.class);
         self.classes.add(is_right);
@@ -93,10 +94,9 @@ impl Score {
                 self.falls_back_on_4xx.add(agrees);
             }
         }
-        if let (Some(told), Some(read)) = (row.retry_after_s, verdict.delay) {
-            self.delays.add((told - read.as_secs_f64()).abs() <= DELAY_SLACK_S);
-        } else if row.retry_after_s.is_some() {
-            self.delays.add(false);
+        if let Some(told) = row.retry_after_s.filter(|_| !is_distrusted) {
+            let is_read = |read: Duration| (told - read.as_secs_f64()).abs() <= DELAY_SLACK_S;
+            self.delays.add(verdict.delay.is_some_and(is_read));
         }
     }
 
