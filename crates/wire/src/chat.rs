@@ -47,7 +47,7 @@ struct Vendor {
 /// One choice.
 #[derive(Debug, Default, Deserialize)]
 struct Choice<'a> {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     index: Option<u64>,
     #[serde(borrow, default)]
     finish_reason: Option<&'a RawValue>,
@@ -71,7 +71,7 @@ impl Choice<'_> {
     /// Whether it says anything: text, reasoning, a refusal, a tool call; a role alone says nothing.
     fn has_content(&self) -> bool {
         let mut parts = [self.delta, self.message].into_iter().flatten();
-        self.text.is_some_and(is_something) || parts.any(|part| says_something(part, &["role"]))
+        self.text.is_some_and(is_something) || parts.any(|part| says_something(part, &["role", "channel"]))
     }
 }
 
@@ -101,7 +101,9 @@ pub(crate) fn read(data: &[u8], standing: &mut Standing) -> Mark {
     if standing.has_content && is_plain(data) {
         return standing.mark();
     }
-    let Ok(mut part) = serde_json::from_slice::<Part<'_>>(data) else { return Mark::Error };
+    let Ok(mut part) = serde_json::from_slice::<Part<'_>>(data) else {
+        return standing.mark_of_stranger(data);
+    };
     if part.has_error() {
         return Mark::Error;
     }

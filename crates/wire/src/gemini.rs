@@ -48,7 +48,7 @@ struct Part<'a> {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Candidate<'a> {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     index: Option<u64>,
     /// A word, or a number where the sender writes enums so.
     #[serde(borrow, default)]
@@ -131,7 +131,9 @@ pub(crate) fn read(data: &[u8], standing: &mut Standing, usage: &mut LastUsage) 
         usage.keep(data);
         return standing.mark();
     }
-    let Some(mut part) = Part::read(data) else { return Mark::Error };
+    let Some(mut part) = Part::read(data) else {
+        return standing.mark_of_stranger(data);
+    };
     if part.error.is_some_and(is_something) {
         // The chunks before it may each have claimed to be the last one.
         standing.is_complete = false;

@@ -61,7 +61,9 @@ pub(crate) fn read(data: &[u8], standing: &mut Standing, pieces: &mut Pieces) ->
     if standing.has_content && is_plain(data) {
         return standing.mark();
     }
-    let Ok(event) = serde_json::from_slice::<Event<'_>>(data) else { return Mark::Error };
+    let Ok(event) = serde_json::from_slice::<Event<'_>>(data) else {
+        return standing.mark_of_stranger(data);
+    };
     let kind = event.kind.as_deref().unwrap_or_default();
     if kind == "error" || event.error.is_some_and(is_something) {
         return Mark::Error;

@@ -39,10 +39,10 @@ struct Event<'a> {
 /// An answer, finished or not.
 #[derive(Debug, Deserialize)]
 struct Response<'a> {
+    #[serde(default, deserialize_with = "lenient")]
+    id: Option<String>,
     #[serde(borrow, default)]
-    id: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    object: Option<Cow<'a, str>>,
+    object: Option<&'a RawValue>,
     #[serde(borrow, default)]
     status: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -89,7 +89,9 @@ pub(crate) fn read(data: &[u8], standing: &mut Standing, numbering: &mut Numberi
     if is_plain {
         return standing.mark();
     }
-    let Ok(event) = serde_json::from_slice::<Event<'_>>(data) else { return Mark::Error };
+    let Ok(event) = serde_json::from_slice::<Event<'_>>(data) else {
+        return standing.mark_of_stranger(data);
+    };
     let kind = event.kind.as_deref().unwrap_or_default();
     let has_failed = event.response.as_ref().is_some_and(Response::has_failed);
     if matches!(kind, "error" | "response.failed") || event.error.is_some_and(is_something) || has_failed {
@@ -103,7 +105,7 @@ pub(crate) fn read(data: &[u8], standing: &mut Standing, numbering: &mut Numberi
         if numbering.response_id.is_none() {
             numbering.created_at = response.created_at;
             numbering.is_kept = response.store != Some(false);
-            numbering.response_id = response.id.map(Cow::into_owned);
+            numbering.response_id = response.id;
         }
         standing.is_complete |= matches!(kind, "response.completed" | "response.incomplete");
         standing.is_silent_answer |= kind == "response.incomplete";
@@ -138,7 +140,7 @@ fn item_says(item: &RawValue) -> bool {
 /// The id by which a later request may go on from a whole reply.
 pub(crate) fn kept_as(text: &str) -> Option<String> {
     let response = serde_json::from_str::<Response<'_>>(text).ok()?;
-    response.id.filter(|_| response.store != Some(false)).map(Cow::into_owned)
+    response.id.filter(|_| response.store != Some(false))
 }
 
 /// Reads a whole reply.

@@ -1,6 +1,8 @@
 //! How an answer stands while it comes in: the same few facts in every dialect.
 
-use crate::{frame::Mark, usage::Usage};
+use serde::de::IgnoredAny;
+
+use crate::{frame::Mark, usage::Usage, value::has_error};
 
 /// Choices or candidates of one answer that are followed.
 const CHOICES_MAX: usize = 128;
@@ -27,6 +29,16 @@ impl Standing {
             (true, _) => Mark::Terminal,
             (false, true) => Mark::Content,
             (false, false) => Mark::Lifecycle,
+        }
+    }
+
+    /// What an event means whose fields are not those of the dialect: nothing, as long as it is an
+    /// object without an error in it.
+    pub(crate) fn mark_of_stranger(&self, data: &[u8]) -> Mark {
+        let is_object = data.trim_ascii_start().starts_with(b"{");
+        match serde_json::from_slice::<IgnoredAny>(data) {
+            Ok(IgnoredAny) if is_object && !has_error(data) => self.mark(),
+            _ => Mark::Error,
         }
     }
 

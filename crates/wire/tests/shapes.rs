@@ -128,3 +128,18 @@ fn an_azure_chunk_about_the_prompt_and_unknown_events_are_not_the_answer() {
         assert_eq!(frames.iter().map(|frame| frame.mark).collect::<Vec<_>>(), [Mark::Lifecycle], "{event}");
     }
 }
+
+#[test]
+fn fields_of_another_shape_do_not_break_a_stream() {
+    let chat = r#"{"choices":[{"index":"0","delta":{"content":"a"}}],"usage":"none"}"#;
+    let strange = r#"{"choices":"soon","error":null}"#;
+    let end = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"choices":[]}"#;
+    let stream = [chat, strange, chat, end].map(|data| format!("data: {data}\n\n")).concat();
+    let (_, frames) = read(Dialect::OpenaiChat, StreamForm::Events, &stream);
+    assert!(frames.iter().all(|frame| frame.mark == Mark::Content), "{frames:?}");
+    let told = r#"data: {"choices":"soon","error":{"message":"no"}}"#.to_owned() + "\n\n";
+    for broken in [&told, "data: nothing\n\n", "data: [1]\n\n", "data: {\"a\":\n\n"] {
+        let (_, frames) = read(Dialect::OpenaiChat, StreamForm::Events, broken);
+        assert_eq!(frames[0].mark, Mark::Error, "{broken}");
+    }
+}
