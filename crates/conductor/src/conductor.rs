@@ -2,7 +2,7 @@
 
 use std::{
     collections::hash_map::RandomState,
-    hash::BuildHasher,
+    hash::{BuildHasher, Hash, Hasher},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -211,8 +211,12 @@ impl Shared {
     pub(crate) fn conversation(&self, request: &Request, told: Told) -> AffinityKey {
         let client = request.client.as_ref().map(|client| client.as_str());
         let model = request.call.model.as_str();
-        let half = |salt: u8| u128::from(self.digests.hash_one((salt, told, client, model)));
-        AffinityKey(half(0) << 64 | half(1))
+        let mut hasher = self.digests.build_hasher();
+        (told, client, model).hash(&mut hasher);
+        let high = u128::from(hasher.finish());
+        // One more byte makes the other half; the text is read once.
+        hasher.write_u8(1);
+        AffinityKey(high << 64 | u128::from(hasher.finish()))
     }
 }
 

@@ -3,16 +3,13 @@
 use std::{
     collections::VecDeque,
     fmt,
-    future::Future,
-    pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
 
 use bytes::Bytes;
-use standin_upstream::{FrameStream, SendError};
+use standin_upstream::{Alarm, FrameStream, SendError};
 use standin_wire::{Frame, Mark, StreamTail};
-use tokio::time::Sleep;
 
 use crate::{attempt::StreamFault, recorder::Recorder};
 
@@ -119,7 +116,7 @@ impl Flow {
 /// Notices silence without a timer or a clock reading per chunk: a tick that finds no beat since the last one fires.
 pub(crate) struct Pulse {
     period: Duration,
-    tick: Option<Pin<Box<Sleep>>>,
+    tick: Option<Alarm>,
     beaten: bool,
 }
 
@@ -138,9 +135,9 @@ impl Pulse {
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             let period = self.period;
-            let tick = self.tick.get_or_insert_with(|| Box::pin(tokio::time::sleep(period)));
-            std::task::ready!(tick.as_mut().poll(cx));
-            self.tick = None;
+            let tick = self.tick.get_or_insert_with(|| Alarm::after(period));
+            std::task::ready!(tick.poll(cx));
+            tick.set(period);
             if !std::mem::take(&mut self.beaten) {
                 return Poll::Ready(());
             }

@@ -33,7 +33,7 @@ impl Conductor {
             Step::Wait { .. } => (None, None),
             Step::Finish(ending) => (None, Some(ending)),
         };
-        Some(Preview { first, ending, trail: run.into_trail() })
+        Some(Preview { first, ending, trail: run.take_trail() })
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use http::HeaderMap;
 use standin_core::{Dialect, Failure, Memory as _, Moment, Outcome, Progress};
-use standin_policy::{Attempt, Ending, Run, Trail, opened, settle};
+use standin_policy::{Attempt, Ending, Run, opened, settle};
 use standin_store::Admission;
 use standin_upstream::{CallerRequest, FrameStream};
 use standin_wire::Usage;
@@ -208,15 +208,9 @@ impl Drop for Recorder {
             model: self.request.call.model.clone(),
             began: self.began_wall,
             elapsed,
-            trail: self.take_trail(),
+            trail: self.run.take_trail(),
             ending,
             usage: std::mem::take(&mut self.usage),
         });
-    }
-}
-
-impl Recorder {
-    fn take_trail(&self) -> Trail {
-        self.run.trail().clone()
     }
 }

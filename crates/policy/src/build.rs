@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use rapidhash::fast::RandomState;
 use standin_core::{
     CandidateRow, CredentialRow, EndpointId, Layout, ModelAlias, ModelRow, Ring, RingKey, Rows, UpstreamId,
     UpstreamModel,
@@ -47,7 +48,7 @@ struct Draft<'d> {
     /// By model number: the candidates that serve it, in the order of the credentials.
     serving: Vec<Vec<u32>>,
     routes: Vec<RouteRow>,
-    names: HashMap<ModelAlias, u32>,
+    names: HashMap<ModelAlias, u32, RandomState>,
 }
 
 impl<'d> Draft<'d> {
@@ -59,7 +60,7 @@ impl<'d> Draft<'d> {
             upstreams: HashMap::new(),
             serving: vec![Vec::new(); declared.models.len()],
             routes: Vec::new(),
-            names: HashMap::new(),
+            names: HashMap::default(),
         };
         for upstream in &declared.upstreams {
             named("upstream", upstream.id.as_str())?;

@@ -4,6 +4,7 @@
 
 use std::{collections::HashMap, ops::Range, sync::Arc};
 
+use rapidhash::fast::RandomState;
 use standin_core::{CredentialId, Layout, ModelAlias, ScopeKey, UpstreamId, UpstreamModel};
 
 use crate::{
@@ -16,7 +17,8 @@ use crate::{
 pub struct Routing {
     pub(crate) layout: Arc<Layout>,
     pub(crate) routes: Vec<RouteRow>,
-    pub(crate) names: HashMap<ModelAlias, u32>,
+    /// What is in it comes from the configuration, so nobody can make it slow.
+    pub(crate) names: HashMap<ModelAlias, u32, RandomState>,
     /// By credential number: what it, or else its upstream, says about suspending.
     pub(crate) suspends: Vec<Option<bool>>,
     /// By credential number.

@@ -335,9 +335,9 @@ impl Run {
         &self.trail
     }
 
-    /// The story, when the request is over.
+    /// The story, when the request is over; what is left has none.
     #[must_use]
-    pub fn into_trail(self) -> Trail {
-        self.trail
+    pub fn take_trail(&mut self) -> Trail {
+        self.trail.take()
     }
 }

@@ -201,6 +201,11 @@ impl Trail {
         }
     }
 
+    /// Hands the notes over and begins anew.
+    pub(crate) fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::new(Arc::clone(&self.layout)))
+    }
+
     /// The story so far.
     #[must_use]
     pub fn notes(&self) -> &[Note] {

@@ -56,9 +56,10 @@ pub(crate) async fn read<B>(
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let coding = refuse_by_head(headers, kinds, limits)?;
+    let declared = declared(headers);
+    let coding = refuse_by_head(headers, declared, kinds, limits)?;
     let mut share = Share { budget: Arc::clone(budget), held: None, bytes: 0 };
-    let expected = declared(headers).and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+    let expected = declared.and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
     let mut bytes = receive(body, expected, limits, clock, &mut share).await?;
     if let Some(coding) = coding {
         let received = bytes.len();
@@ -121,8 +122,13 @@ fn declared(headers: &HeaderMap) -> Option<u64> {
 }
 
 /// Refuses a body by its head alone, before a byte of it is read; otherwise, how it is compressed.
-fn refuse_by_head(headers: &HeaderMap, kinds: Kinds, limits: &Limits) -> Result<Option<Coding>, CallerError> {
-    if declared(headers).is_some_and(|length| length > limits.body_bytes_max as u64) {
+fn refuse_by_head(
+    headers: &HeaderMap,
+    declared: Option<u64>,
+    kinds: Kinds,
+    limits: &Limits,
+) -> Result<Option<Coding>, CallerError> {
+    if declared.is_some_and(|length| length > limits.body_bytes_max as u64) {
         return Err(too_large(limits));
     }
     let unread = |message| CallerError::new(ErrorKind::UnsupportedMedia, message);
@@ -132,19 +138,24 @@ fn refuse_by_head(headers: &HeaderMap, kinds: Kinds, limits: &Limits) -> Result<
         (Some(Ok(coding)), None) => coding,
         _ => return Err(unread("The content encoding must be gzip, zstd or none.")),
     };
-    let kind = headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes().to_ascii_lowercase());
     // A page can send a form to us without asking, but no key of its own in a header with it.
-    let is_of_a_page = headers.contains_key(header::ORIGIN) && !headers.contains_key(header::AUTHORIZATION);
-    let takes_forms = kinds == Kinds::JsonOrForm && !is_of_a_page;
-    let is_read = |kind: &[u8]| names_json(kind) || (takes_forms && kind.starts_with(FORM));
-    if kind.is_some_and(|kind| !is_read(&kind)) {
+    let is_of_a_page =
+        || headers.contains_key(header::ORIGIN) && !headers.contains_key(header::AUTHORIZATION);
+    let is_form = |kind: &[u8]| {
+        let start = kind.get(..FORM.len());
+        kinds == Kinds::JsonOrForm
+            && start.is_some_and(|start| start.eq_ignore_ascii_case(FORM))
+            && !is_of_a_page()
+    };
+    let is_read = |kind: &[u8]| names_json(kind) || is_form(kind);
+    if headers.get(header::CONTENT_TYPE).is_some_and(|kind| !is_read(kind.as_bytes())) {
         return Err(unread("The content type must be application/json."));
     }
     Ok(coding)
 }
 
 fn names_json(kind: &[u8]) -> bool {
-    kind.windows(4).any(|window| window == b"json")
+    kind.windows(4).any(|window| window.eq_ignore_ascii_case(b"json"))
 }
 
 async fn receive<B>(

@@ -1,6 +1,6 @@
 //! One request at the door: route, key, limits, body; then the conductor answers.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{panic::AssertUnwindSafe, pin::pin, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -23,7 +23,7 @@ use crate::{
     refusal::{objected, plain, refuse, upgrade_required},
     routes::{Action, Route, route},
     site::Site,
-    wishes::{self, Wishes},
+    wishes::{self, Found, Wishes},
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -46,7 +46,8 @@ where
     let route = route_of(&parts);
     let dialect = route.dialect;
     let repeats_refusals = repeats_refusals(&parts.method, dialect, &parts.headers);
-    let answering = AssertUnwindSafe(answer(&site, &id, route, parts, body)).catch_unwind();
+    // Pinned where it is made: it is large, and every adapter around it would move it once more.
+    let answering = pin!(AssertUnwindSafe(answer(&site, &id, route, parts, body)).catch_unwind());
     let reply = unless_cut(&site, answering.map(|answered| answered.unwrap_or_else(|_| Err(panicked(&id)))));
     let mut reply = match reply.await {
         Ok(reply) => reply,
@@ -183,8 +184,9 @@ where
         let message = "This request has come back to where it has been before.";
         return Err(CallerError::new(ErrorKind::LoopDetected, message));
     }
-    let wishes = Wishes::read(&parts.headers, caller)?;
-    wishes::note(&parts.headers, id);
+    let found = Found::within(&parts.headers);
+    let wishes = Wishes::read(&found, caller)?;
+    wishes::note(&found, id);
     let is_opaque = asked.operation == Operation::Passthrough;
     let kinds = if is_opaque { Kinds::JsonOrForm } else { Kinds::Json };
     let body = body::read(&mut parts.headers, body, kinds, &site.limits, &site.bodies, &*site.clock).await?;

@@ -44,11 +44,13 @@ pub(crate) struct Known {
     pub(crate) may_pin: bool,
     digest: [u8; 32],
     models: Vec<WildMatch>,
+    /// One of the globs is `*`.
+    is_free: bool,
 }
 
 impl Known {
     pub(crate) fn may_ask_for(&self, model: &str) -> bool {
-        self.models.iter().any(|glob| glob.matches(model))
+        self.is_free || self.models.iter().any(|glob| glob.matches(model))
     }
 }
 
@@ -58,9 +60,10 @@ impl Keyring {
     pub fn new(clients: Vec<Client>) -> Self {
         let mut ring = Self { seen: Seen::with_room_for(clients.len()), ..Self::default() };
         for Client { name, digest, models, may_pin } in clients {
+            let is_free = models.iter().any(|glob| glob == "*");
             let models = models.iter().map(|glob| WildMatch::new(glob)).collect();
             ring.by_head.entry(head(&digest)).or_default().push(ring.clients.len());
-            ring.clients.push(Known { name, may_pin, digest, models });
+            ring.clients.push(Known { name, may_pin, digest, models, is_free });
         }
         ring
     }
@@ -105,8 +108,10 @@ pub(crate) fn presented<'r>(
         let (scheme, key) = value.as_bytes().split_at_checked(7)?;
         scheme.eq_ignore_ascii_case(b"bearer ").then(|| key.trim_ascii())
     });
-    let header = |name: &HeaderName| headers.get(name).map(HeaderValue::as_bytes);
-    let in_headers = [bearer, header(&X_API_KEY), header(&X_GOOG_API_KEY)].into_iter().flatten();
+    // Asked one after the other: most requests are let in by the first.
+    let others = [X_API_KEY, X_GOOG_API_KEY].into_iter();
+    let others = others.filter_map(|name| headers.get(name).map(HeaderValue::as_bytes));
+    let in_headers = bearer.into_iter().chain(others);
     let pairs = query.into_iter().flat_map(|query| query.split('&'));
     let in_query = pairs.filter_map(|pair| pair.strip_prefix("key=")).take(1).map(unescape);
     in_headers.map(Cow::Borrowed).chain(in_query).filter(|key| !key.is_empty())

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderValue};
 use standin_core::{CredentialId, RequestId};
 use standin_wire::{CallerError, ErrorKind};
 
@@ -16,18 +16,40 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Bytes of a caller's own name for a request that are worth a place in the log.
 const CALLER_ID_BYTES_MAX: usize = 128;
 
-const TIMEOUT: HeaderName = HeaderName::from_static("x-standin-timeout");
-const PIN: HeaderName = HeaderName::from_static("x-standin-credential");
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const RETRY_COUNT: HeaderName = HeaderName::from_static("x-stainless-retry-count");
+/// Headers that name a conversation, as agents send them; the first that is there counts.
+const SESSIONS: [&str; 4] = ["x-session-affinity", "session-id", "x-claude-code-session-id", "x-session-id"];
 
-/// Headers that name a conversation, as agents send them.
-const SESSIONS: [HeaderName; 4] = [
-    HeaderName::from_static("x-session-affinity"),
-    HeaderName::from_static("session-id"),
-    HeaderName::from_static("x-claude-code-session-id"),
-    HeaderName::from_static("x-session-id"),
-];
+/// The headers that are wishes, found in one walk over all of them: a request has a handful, and most have none of
+/// these.
+#[derive(Default)]
+pub(crate) struct Found<'h> {
+    timeout: Option<&'h HeaderValue>,
+    pin: Option<&'h HeaderValue>,
+    caller_id: Option<&'h HeaderValue>,
+    retry_count: Option<&'h HeaderValue>,
+    /// By place in [`SESSIONS`].
+    sessions: [Option<&'h HeaderValue>; SESSIONS.len()],
+}
+
+impl<'h> Found<'h> {
+    pub(crate) fn within(headers: &'h HeaderMap) -> Self {
+        let mut found = Self::default();
+        for (name, value) in headers {
+            let place = match name.as_str() {
+                "x-standin-timeout" => &mut found.timeout,
+                "x-standin-credential" => &mut found.pin,
+                "x-request-id" => &mut found.caller_id,
+                "x-stainless-retry-count" => &mut found.retry_count,
+                other => match SESSIONS.iter().position(|session| *session == other) {
+                    Some(at) => &mut found.sessions[at],
+                    None => continue,
+                },
+            };
+            place.get_or_insert(value);
+        }
+        found
+    }
+}
 
 /// What a caller asks of the gateway itself.
 #[derive(Debug)]
@@ -39,9 +61,8 @@ pub(crate) struct Wishes {
 }
 
 impl Wishes {
-    pub(crate) fn read(headers: &HeaderMap, caller: Option<&Known>) -> Result<Self, CallerError> {
-        let text = |name: &HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or_default());
-        let timeout = match text(&TIMEOUT).map(|text| text.trim().parse::<f64>()) {
+    pub(crate) fn read(found: &Found<'_>, caller: Option<&Known>) -> Result<Self, CallerError> {
+        let timeout = match text(found.timeout).map(|text| text.trim().parse::<f64>()) {
             None => None,
             Some(Ok(seconds)) if seconds > 0.0 && seconds <= TIMEOUT_MAX.as_secs_f64() => {
                 Some(Duration::from_secs_f64(seconds))
@@ -51,30 +72,34 @@ impl Wishes {
                 return Err(CallerError::new(ErrorKind::InvalidRequest, message));
             }
         };
-        let pin = text(&PIN).map(CredentialId::from);
+        let pin = text(found.pin).map(CredentialId::from);
         if pin.is_some() && caller.is_some_and(|known| !known.may_pin) {
             let mut error = CallerError::new(ErrorKind::NotAllowed, "Your key may not choose a credential.");
             error.code = Some("credential_not_allowed".to_owned());
             return Err(error);
         }
-        Ok(Self { timeout, pin, session: session(headers) })
+        Ok(Self { timeout, pin, session: session(found) })
     }
 }
 
-fn session(headers: &HeaderMap) -> Option<u64> {
-    let named = SESSIONS.iter().find_map(|name| headers.get(name)).filter(|value| !value.is_empty())?;
+fn text(value: Option<&HeaderValue>) -> Option<&str> {
+    value.map(|value| value.to_str().unwrap_or_default())
+}
+
+fn session(found: &Found<'_>) -> Option<u64> {
+    let named = found.sessions.into_iter().flatten().next().filter(|value| !value.is_empty())?;
     let mut digest = DefaultHasher::new();
     named.as_bytes().hash(&mut digest);
     Some(digest.finish())
 }
 
 /// Writes down what connects our log with the caller's: its own name for the request, and that it asks again.
-pub(crate) fn note(headers: &HeaderMap, id: &RequestId) {
-    let caller_id = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
+pub(crate) fn note(found: &Found<'_>, id: &RequestId) {
+    let caller_id = found.caller_id.and_then(|value| value.to_str().ok());
     let caller_id = caller_id.filter(|text| {
         (1..=CALLER_ID_BYTES_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
     });
-    let retry = headers.get(RETRY_COUNT).and_then(|value| value.to_str().ok()?.parse::<u32>().ok());
+    let retry = found.retry_count.and_then(|value| value.to_str().ok()?.parse::<u32>().ok());
     let retry = retry.filter(|count| *count > 0);
     if caller_id.is_some() || retry.is_some() {
         tracing::info!(request = %id, caller_id, caller_retry = retry, "the caller knows this request");
@@ -83,7 +108,7 @@ pub(crate) fn note(headers: &HeaderMap, id: &RequestId) {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
+    use http::HeaderName;
 
     use super::*;
 
@@ -93,7 +118,10 @@ mod tests {
 
     #[test]
     fn a_time_limit_is_a_number_of_seconds_or_a_mistake() {
-        let read = |text| Wishes::read(&with("x-standin-timeout", text), None).map(|wishes| wishes.timeout);
+        let read = |text| {
+            let headers = with("x-standin-timeout", text);
+            Wishes::read(&Found::within(&headers), None).map(|wishes| wishes.timeout)
+        };
         assert_eq!(read("1.5").unwrap(), Some(Duration::from_millis(1500)));
         for text in ["0", "-1", "soon", "", "inf", "NaN", "86401"] {
             assert_eq!(read(text).unwrap_err().kind, ErrorKind::InvalidRequest, "{text}");
@@ -102,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_conversation_has_one_digest_whichever_header_names_it() {
-        let read = |name, value| session(&with(name, value));
+        let read = |name, value| session(&Found::within(&with(name, value)));
         let names = ["x-session-affinity", "session-id", "x-claude-code-session-id", "x-session-id"];
         let digests = names.map(|name| read(name, "7"));
         assert!(digests.iter().all(|digest| digest.is_some() && *digest == digests[0]), "{digests:?}");

@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use rapidhash::fast::RandomState;
 use standin_core::{AffinityKey, Candidate, Moment};
 
 use crate::sync::{Mutex, lock};
@@ -25,7 +26,8 @@ struct Binding {
 
 #[derive(Debug, Default)]
 struct Shard {
-    homes: HashMap<AffinityKey, Binding>,
+    /// The keys are salted digests already.
+    homes: HashMap<AffinityKey, Binding, RandomState>,
     /// Every binding in the order in which it was made; outdated lines are skipped.
     order: VecDeque<(AffinityKey, Moment)>,
 }

@@ -58,8 +58,9 @@ pub fn copy_allowed(from: &HeaderMap, allowed: &[HeaderName], to: &mut HeaderMap
 #[must_use]
 pub fn relay_headers(from: &HeaderMap) -> HeaderMap {
     let mut to = HeaderMap::with_capacity(from.len());
+    let names_some = from.contains_key(CONNECTION);
     for (name, value) in from {
-        if is_relayed(name) && !is_for_this_hop(from, name) {
+        if is_relayed(name) && !(names_some && is_for_this_hop(from, name)) {
             to.append(name.clone(), value.clone());
         }
     }

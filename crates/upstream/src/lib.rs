@@ -4,6 +4,7 @@
 //! rules for headers in both directions. This crate deliberately decides no retry, reads no error body, and knows no
 //! provider, no policy and no caller.
 
+mod alarm;
 mod answer;
 mod base;
 mod body;
@@ -21,6 +22,7 @@ mod targets;
 mod template;
 mod transport;
 
+pub use alarm::Alarm;
 pub use answer::read_reply;
 pub use body::{collect, collect_error};
 pub use client::{HttpTransport, TransportError};

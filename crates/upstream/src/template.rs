@@ -62,6 +62,7 @@ impl Template {
         whole.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         // Compressed bytes could not be read for errors and model names without being inflated first.
         whole.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        whole.insert(HOPS, HeaderValue::from_static("1"));
         let mut stream = whole.clone();
         whole.insert(ACCEPT, HeaderValue::from_static("application/json"));
         stream.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
@@ -121,7 +122,11 @@ impl Template {
         for (name, value) in self.defaults {
             headers.entry(name).or_insert(HeaderValue::from_static(value));
         }
-        headers.insert(HOPS, HeaderValue::from(hops(caller).saturating_add(1)));
+        // Most callers are no gateways: the template counts the first hop.
+        let before = hops(caller);
+        if before > 0 {
+            headers.insert(HOPS, HeaderValue::from(before.saturating_add(1)));
+        }
         let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
         *request.uri_mut() = target;

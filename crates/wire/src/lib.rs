@@ -15,6 +15,7 @@ mod event;
 mod form;
 mod frame;
 mod gemini;
+mod glance;
 mod messages;
 mod models;
 mod multipart;

@@ -4,8 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
+use serde::Serialize;
 use serde_json::{Value, json};
-use standin_core::Dialect;
+use standin_core::{Dialect, ErrorClass};
 
 use crate::{
     error::{CallerError, ErrorKind},
@@ -14,6 +15,8 @@ use crate::{
 
 /// Longest wait that is put into a header: many clients sleep through it without a word to their user.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(30);
+/// Bytes that the JSON of an error usually fits into.
+const BODY_ROOM: usize = 512;
 /// Bytes of upstream wording that are passed on.
 const WORDS_BYTES_MAX: usize = 2048;
 
@@ -39,7 +42,7 @@ pub struct RenderedError {
 pub fn render_error(dialect: Dialect, error: &CallerError, request_id: &str) -> RenderedError {
     let body = match &error.verbatim {
         Some(body) => body.clone(),
-        None => Bytes::from(body(dialect, error, request_id).to_string()),
+        None => Bytes::from(body(dialect, error, request_id)),
     };
     let mut headers = vec![(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
     let wait = error.retry_after.filter(|_| error.status.is_none());
@@ -66,12 +69,12 @@ pub fn error_frame(dialect: Dialect, error: &CallerError, request_id: &str, tail
             format!("{before}{}\n]\n", body(dialect, error, request_id))
         }
         Dialect::OpenaiChat => {
-            let mut body = body(dialect, error, request_id);
             // Agents repeat an answer that broke with this type until it comes whole, however hopeless that is.
-            if body["error"]["type"] == SERVER_ERROR && !error.is_worth_repeating() {
-                body["error"]["type"] = json!("upstream_error");
-            }
-            format!("data: {body}\n\n")
+            let kind = match error.kind.openai().1 {
+                SERVER_ERROR if !error.is_worth_repeating() => "upstream_error",
+                kind => kind,
+            };
+            format!("data: {}\n\n", openai_body(error, kind))
         }
         Dialect::Gemini => format!("data: {}\n\n", body(dialect, error, request_id)),
         Dialect::AnthropicMessages => {
@@ -104,22 +107,98 @@ fn status(dialect: Dialect, error: &CallerError) -> StatusCode {
     StatusCode::from_u16(error.status.unwrap_or(own)).unwrap_or(StatusCode::BAD_GATEWAY)
 }
 
-fn body(dialect: Dialect, error: &CallerError, request_id: &str) -> Value {
+/// The JSON of an error. A caller whose every path is suspended may ask very often, so the two shapes that most
+/// callers read are written without a tree in between.
+fn body(dialect: Dialect, error: &CallerError, request_id: &str) -> String {
     match dialect {
-        Dialect::OpenaiChat | Dialect::OpenaiResponses => {
-            let (_, kind, code) = error.kind.openai();
-            let code = error.code.as_deref().unwrap_or(code);
-            let mut object =
-                json!({"message": words(&error.message), "type": kind, "param": error.param, "code": code});
-            add_wait(&mut object, error);
-            json!({ "error": object })
-        }
+        Dialect::OpenaiChat | Dialect::OpenaiResponses => openai_body(error, error.kind.openai().1),
         Dialect::AnthropicMessages => {
-            let mut object = json!({"type": error.kind.anthropic().1, "message": words(&error.message)});
-            add_wait(&mut object, error);
-            json!({"type": "error", "error": object, "request_id": request_id})
+            let (kind, message) = (error.kind.anthropic().1, words(&error.message));
+            let error = AnthropicError { kind, message, wait: Wait::of(error) };
+            written(&Anthropic { error, request_id, kind: "error" })
         }
-        Dialect::Gemini => gemini_body(error),
+        Dialect::Gemini => gemini_body(error).to_string(),
+    }
+}
+
+fn openai_body(error: &CallerError, kind: &str) -> String {
+    let message = words(&error.message);
+    let code = error.code.as_deref().unwrap_or(error.kind.openai().2);
+    let param = error.param.as_deref();
+    written(&Openai { error: OpenaiError { message, kind, param, code, wait: Wait::of(error) } })
+}
+
+fn written(shape: &impl Serialize) -> String {
+    let mut text = Vec::with_capacity(BODY_ROOM);
+    // Text, numbers and named fields can always be written.
+    let _written = serde_json::to_writer(&mut text, shape);
+    String::from_utf8(text).unwrap_or_default()
+}
+
+#[derive(Serialize)]
+struct Openai<'e> {
+    error: OpenaiError<'e>,
+}
+
+#[derive(Serialize)]
+struct OpenaiError<'e> {
+    message: &'e str,
+    #[serde(rename = "type")]
+    kind: &'e str,
+    param: Option<&'e str>,
+    code: &'e str,
+    #[serde(flatten)]
+    wait: Wait<'e>,
+}
+
+#[derive(Serialize)]
+struct Anthropic<'e> {
+    error: AnthropicError<'e>,
+    request_id: &'e str,
+    #[serde(rename = "type")]
+    kind: &'e str,
+}
+
+#[derive(Serialize)]
+struct AnthropicError<'e> {
+    #[serde(rename = "type")]
+    kind: &'e str,
+    message: &'e str,
+    #[serde(flatten)]
+    wait: Wait<'e>,
+}
+
+/// When it is worth trying again, and what stands behind it.
+#[derive(Serialize)]
+struct Wait<'e> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_seconds: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<Cause<'e>>,
+}
+
+#[derive(Serialize)]
+struct Cause<'e> {
+    class: ErrorClass,
+    status: u16,
+    message: &'e str,
+}
+
+impl<'e> Wait<'e> {
+    fn of(error: &'e CallerError) -> Self {
+        let seconds = |wait: Duration| u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u64::MAX);
+        let cause = error.cause.as_ref();
+        Self {
+            retry_after_seconds: error.retry_after.map(seconds),
+            retry_at: error.retry_at.and_then(rfc3339),
+            cause: cause.map(|cause| Cause {
+                class: cause.class,
+                status: cause.status,
+                message: words(&cause.message),
+            }),
+        }
     }
 }
 
@@ -177,21 +256,6 @@ fn failure_code(error: &CallerError) -> (&'static str, String) {
     }
 }
 
-/// When it is worth trying again, and what stands behind it.
-fn add_wait(object: &mut Value, error: &CallerError) {
-    if let Some(wait) = error.retry_after {
-        object["retry_after_seconds"] =
-            json!(u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u64::MAX));
-    }
-    if let Some(at) = error.retry_at {
-        object["retry_at"] = json!(rfc3339(at));
-    }
-    if let Some(cause) = &error.cause {
-        object["cause"] =
-            json!({"class": cause.class, "status": cause.status, "message": words(&cause.message)});
-    }
-}
-
 fn words(text: &str) -> &str {
     &text[..text.floor_char_boundary(WORDS_BYTES_MAX)]
 }
@@ -221,7 +285,7 @@ mod tests {
             retry_after: Some(wait),
             retry_at: Some(SystemTime::UNIX_EPOCH + wait),
             cause: Some(ErrorCause {
-                class: standin_core::ErrorClass::RateLimited,
+                class: ErrorClass::RateLimited,
                 status: 429,
                 message: "slow down".to_owned(),
             }),

@@ -4,7 +4,14 @@ use std::ops::Range;
 
 use standin_core::{Dialect, Operation};
 
-use crate::{chat, gemini, messages, rename::model_span, responses, usage::Usage};
+use crate::{
+    chat, gemini,
+    glance::{Ordinary, glance},
+    messages,
+    rename::model_span,
+    responses,
+    usage::Usage,
+};
 
 /// What a whole 2xx body is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +46,12 @@ pub(crate) enum Said {
 pub fn read_reply(dialect: Dialect, operation: Operation, body: &[u8]) -> WholeReply {
     if operation == Operation::Passthrough {
         return WholeReply::Complete { model_span: None, usage: Usage::default(), kept_as: None };
+    }
+    if operation == Operation::ChatCompletions
+        && dialect == Dialect::OpenaiChat
+        && let Some(Ordinary { model_span, usage }) = glance(body)
+    {
+        return WholeReply::Complete { model_span, usage, kept_as: None };
     }
     let Ok(text) = std::str::from_utf8(body) else {
         return WholeReply::NotTheDialect("a 200 that is no UTF-8 text");

@@ -211,8 +211,22 @@ impl<'a> Scanner<'a> {
         (count > 0).then_some(())
     }
 
-    /// Takes the rest of a string, behind its opening quote.
+    /// Takes the rest of a string, behind its opening quote. Most are keys and names, and end within sixteen bytes.
+    #[inline]
     fn string(&mut self) -> Result<(), Broken> {
+        if let Some((bytes, _)) = self.text.get(self.at..).and_then(<[u8]>::split_first_chunk::<16>) {
+            let bytes = u8x16::new(*bytes);
+            let first = specials(bytes).trailing_zeros() as usize;
+            if self.text.get(self.at + first) == Some(&b'"') && first < 16 {
+                self.seen |= bytes;
+                self.at += first + 1;
+                return Ok(());
+            }
+        }
+        self.long_string()
+    }
+
+    fn long_string(&mut self) -> Result<(), Broken> {
         while let Some((low, high)) = self.block() {
             self.seen |= low | high;
             let mut special = specials(low) | specials(high) << (BLOCK / 2);

@@ -105,7 +105,7 @@ impl World {
             match self.advance(&mut flight) {
                 Some(ending) => {
                     assert_eq!(answers.next(), None, "an answer was not needed after {}", flight.path);
-                    self.trail = Some(flight.run.into_trail());
+                    self.trail = Some(flight.run.take_trail());
                     return format!("{}| {}", flight.path, self.ending(&ending));
                 }
                 None => {

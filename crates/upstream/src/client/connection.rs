@@ -10,7 +10,7 @@ use http_body_util::Full;
 use hyper::client::conn::{TrySendError, http1};
 
 use super::socket::{Socket, Wrote};
-use crate::{SendError, limits::HEAD_BYTES_MAX};
+use crate::{Alarm, SendError, limits::HEAD_BYTES_MAX};
 
 /// A connection and both ends of hyper's view of it.
 pub(super) struct Connection {
@@ -18,6 +18,8 @@ pub(super) struct Connection {
     /// None once the connection has ended.
     driver: Option<http1::Connection<Socket, Full<Bytes>>>,
     wrote: Wrote,
+    /// The timer of its last exchange, for the next one.
+    pub(super) alarm: Option<Alarm>,
     /// Whether the last question found nothing, so that the next one comes from a wake.
     is_awaited: bool,
 }
@@ -34,7 +36,7 @@ impl Connection {
             .handshake(socket)
             .await
             .map_err(|error| SendError::unreachable(error.to_string()))?;
-        Ok(Self { sender, driver: Some(driver), wrote, is_awaited: false })
+        Ok(Self { sender, driver: Some(driver), wrote, alarm: None, is_awaited: false })
     }
 
     /// Whether the next request can be sent at once. Also notices that the other end has left.

@@ -29,7 +29,8 @@ pub(super) struct Exchange {
     /// None once the reply has ended.
     connection: Option<Box<Connection>>,
     shelf: Shelf,
-    watch: Watch,
+    /// Gone with the connection once the reply has ended.
+    watch: Option<Watch>,
 }
 
 /// Sends a request and waits for the head of the reply.
@@ -39,7 +40,7 @@ pub(super) async fn begin(
     shelf: Shelf,
     limits: &Limits,
 ) -> Result<Result<Response<Exchange>, Unsent>, SendError> {
-    let mut watch = Watch::start(limits);
+    let mut watch = Watch::start(limits, connection.alarm.take());
     let mut sending = pin!(connection.send(request));
     let sent = poll_fn(|cx| {
         if let Poll::Ready(sent) = connection.poll_for(cx, |cx| sending.as_mut().poll(cx)) {
@@ -67,7 +68,7 @@ pub(super) async fn begin(
 
 impl Exchange {
     fn new(body: Incoming, connection: Box<Connection>, shelf: Shelf, watch: Watch) -> Self {
-        let mut exchange = Self { body, connection: Some(connection), shelf, watch };
+        let mut exchange = Self { body, connection: Some(connection), shelf, watch: Some(watch) };
         exchange.finish_if_ended();
         exchange
     }
@@ -83,6 +84,7 @@ impl Exchange {
         if let Some(mut connection) = self.connection.take()
             && connection.is_ready()
         {
+            connection.alarm = self.watch.take().map(Watch::into_alarm);
             self.shelf.put(connection);
         }
     }
@@ -102,7 +104,7 @@ impl Body for Exchange {
             let body = &mut this.body;
             match connection.poll_for(cx, |cx| Pin::new(&mut *body).poll_frame(cx)) {
                 Poll::Ready(Some(Ok(frame))) => {
-                    this.watch.heard();
+                    this.watch.iter_mut().for_each(Watch::heard);
                     this.finish_if_ended();
                     // Trailers end here: nobody asked for them.
                     if let Ok(data) = frame.into_data() {
@@ -120,7 +122,10 @@ impl Body for Exchange {
                 Poll::Pending => {
                     let error = match connection.has_ended() {
                         true => SendError::malformed("the reply was cut short: the connection ended"),
-                        false => ready!(this.watch.poll(cx)),
+                        false => match &mut this.watch {
+                            Some(watch) => ready!(watch.poll(cx)),
+                            None => return Poll::Pending,
+                        },
                     };
                     this.connection = None;
                     return Poll::Ready(Some(Err(error)));

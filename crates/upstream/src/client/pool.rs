@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use rapidhash::fast::RandomState;
 use tokio::{runtime::Handle, task::AbortHandle};
 
 use super::connection::Connection;
@@ -29,7 +30,7 @@ pub(super) struct Pool {
 
 #[derive(Default)]
 struct Shelves {
-    by_origin: HashMap<Arc<str>, VecDeque<Idle>>,
+    by_origin: HashMap<Arc<str>, VecDeque<Idle>, RandomState>,
     /// Number of sweeps so far: the pool's only clock.
     sweeps: u64,
     /// Ends with the pool.

@@ -5,20 +5,17 @@
 //! silence is noticed between one and one and a quarter limits.
 
 use std::{
-    pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use tokio::time::{Sleep, sleep};
-
-use crate::{Limits, SendError};
+use crate::{Alarm, Limits, SendError};
 
 /// Ticks per idle limit.
 const TICKS: u32 = 4;
 
 pub(super) struct Watch {
-    timer: Pin<Box<Sleep>>,
+    alarm: Alarm,
     phase: Phase,
     first_byte: Duration,
     idle: Duration,
@@ -34,14 +31,21 @@ enum Phase {
 }
 
 impl Watch {
-    /// Starts the first-byte limit.
-    pub(super) fn start(limits: &Limits) -> Self {
-        Self {
-            timer: Box::pin(sleep(limits.first_byte)),
-            phase: Phase::FirstByte,
-            first_byte: limits.first_byte,
-            idle: limits.idle,
-        }
+    /// Starts the first-byte limit, on the alarm of an exchange that is over if there is one.
+    pub(super) fn start(limits: &Limits, alarm: Option<Alarm>) -> Self {
+        let alarm = match alarm {
+            Some(mut alarm) => {
+                alarm.set(limits.first_byte);
+                alarm
+            }
+            None => Alarm::after(limits.first_byte),
+        };
+        Self { alarm, phase: Phase::FirstByte, first_byte: limits.first_byte, idle: limits.idle }
+    }
+
+    /// The exchange is over: its alarm serves the next one.
+    pub(super) fn into_alarm(self) -> Alarm {
+        self.alarm
     }
 
     /// Notes that bytes of the body came.
@@ -59,7 +63,7 @@ impl Watch {
             self.next_tick();
         }
         loop {
-            ready!(self.timer.as_mut().poll(cx));
+            ready!(self.alarm.poll(cx));
             let Phase::Ticking { heard, silent } = &mut self.phase else {
                 return Poll::Ready(SendError::timeout(format!(
                     "no first byte within {:?}",
@@ -77,13 +81,15 @@ impl Watch {
 
     /// Counts from now and not from the last tick: time in which a slow caller kept us from reading is not silence.
     fn next_tick(&mut self) {
-        self.timer.set(sleep(self.idle / TICKS));
+        self.alarm.set(self.idle / TICKS);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
+
+    use tokio::time::sleep;
 
     use super::*;
 
@@ -99,7 +105,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn c4_silence_before_the_first_byte_ends_at_its_limit() {
-        let mut watch = Watch::start(&LIMITS);
+        let mut watch = Watch::start(&LIMITS, None);
         assert!(wait(&mut watch, Duration::from_secs(59)).await.is_none());
         let error = wait(&mut watch, Duration::from_secs(2)).await.unwrap();
         assert!(error.message.contains("first byte"), "{error}");
@@ -107,7 +113,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn c4_silence_in_mid_stream_ends_between_one_and_one_and_a_quarter_limits() {
-        let mut watch = Watch::start(&LIMITS);
+        let mut watch = Watch::start(&LIMITS, None);
         watch.heard();
         for _ in 0..50 {
             assert!(
@@ -123,7 +129,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn time_in_which_a_slow_caller_does_not_read_is_no_silence() {
-        let mut watch = Watch::start(&LIMITS);
+        let mut watch = Watch::start(&LIMITS, None);
         watch.heard();
         assert!(wait(&mut watch, Duration::from_secs(10)).await.is_none());
         sleep(Duration::from_secs(10_000)).await;
