@@ -14,7 +14,7 @@ default:
     @just --list
 
 # Everything that has to hold before and after a change.
-test: forget-skips format lint docs deny suite skips
+test: forget-skips format lint docs deny suite schedules skips
 
 # The long form: all of that, a minute of every fuzz target, what installs a gigabyte, and crowds at
 # their full size.
@@ -49,6 +49,11 @@ suite *filter:
 scenarios:
     @cargo build --locked --quiet --bin proxy
     @STANDIN_PROXY="{{target}}/debug/proxy" STANDIN_TOOLS="{{tools}}" python3 tests/support/scenarios.py
+
+# The store under thread schedules that a model checker makes up; in a folder of its own, because all is built with it.
+schedules:
+    RUSTFLAGS="--cfg shuttle" CARGO_TARGET_DIR="{{target}}/shuttle" \
+        cargo test --locked --quiet -p standin-store --test schedules
 
 # Feed every fuzz target, or those that are named, with made-up input for so many seconds each.
 fuzz seconds="60" *names:

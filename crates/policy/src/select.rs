@@ -276,7 +276,7 @@ impl<V: View> Sight<'_, V> {
             Standing::Ready => Entry::Free,
             Standing::HalfOpen => Entry::Probe,
             Standing::Busy | Standing::Tried => return Err(Skip::Probed),
-            Standing::Soft(_) => return Err(Skip::SoftlySuspended),
+            Standing::Soft(_) | Standing::SoftHalfOpen(_) => return Err(Skip::SoftlySuspended),
             Standing::Out(_) => return Err(Skip::Suspended),
         };
         match self.barred(candidate).or_else(|| self.spent(candidate)).or_else(|| self.crowded(candidate)) {

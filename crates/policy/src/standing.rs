@@ -18,6 +18,8 @@ pub(crate) enum Standing {
     Tried,
     /// It comes last until then.
     Soft(Moment),
+    /// It comes last until then, and for another reason one request at a time may try it: only that one goes.
+    SoftHalfOpen(Moment),
     /// It is out until then.
     Out(Moment),
 }
@@ -44,7 +46,8 @@ pub(crate) fn standing<V: View>(
     for (at, slot) in path.into_iter().enumerate() {
         let is_own = OPERATION_SCOPES.contains(&at);
         sum.add(view.gate(slot), is_own);
-        for blame in fresh.iter().filter(|blame| blame.slot == slot) {
+        // Once it is due again, only the memory knows whether a probe is needed.
+        for blame in fresh.iter().filter(|blame| blame.slot == slot && blame.due > now) {
             sum.add(Gate::shut(blame.due, blame.manner), is_own);
         }
     }
@@ -115,8 +118,7 @@ impl Sum {
             Self { out: Some(due), .. } => Standing::Out(due),
             Self { is_tried: true, .. } => Standing::Tried,
             Self { is_busy: true, .. } => Standing::Busy,
-            // Half of it may be probed and the other half is not due: only together are they worth the one probe.
-            Self { soft: Some(due), is_hard_half_open: true, .. } => Standing::Out(due),
+            Self { soft: Some(due), is_hard_half_open: true, .. } => Standing::SoftHalfOpen(due),
             Self { soft: Some(due), .. } => Standing::Soft(due),
             Self { is_half_open: true, .. } => Standing::HalfOpen,
             _ => Standing::Ready,

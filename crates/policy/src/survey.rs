@@ -68,7 +68,7 @@ impl<V: View> Sight<'_, V> {
 
     fn add(&self, outlook: &mut Outlook, candidate: u32, place: Place) {
         let free_from = match self.standing(candidate) {
-            Standing::Ready | Standing::HalfOpen | Standing::Soft(_) => self.now,
+            Standing::Ready | Standing::HalfOpen | Standing::Soft(_) | Standing::SoftHalfOpen(_) => self.now,
             Standing::Busy => {
                 outlook.is_probed = true;
                 return;
@@ -100,6 +100,7 @@ impl<V: View> Sight<'_, V> {
     fn offer(&self, outlook: &mut Outlook, candidate: u32, place: Place) {
         let (due, entry, how) = match self.standing(candidate) {
             Standing::Soft(due) => (due.max(self.now), Entry::SoftLast, How::SoftLast),
+            Standing::SoftHalfOpen(due) => (due.max(self.now), Entry::Probe, How::SoftLast),
             Standing::HalfOpen => (Moment::ZERO, Entry::Probe, How::Unrested),
             _ => return,
         };
@@ -192,7 +193,7 @@ impl<V: View> Sight<'_, V> {
             let until = match self.standing(candidate) {
                 Standing::Ready | Standing::HalfOpen => self.now,
                 Standing::Busy | Standing::Tried => worst.map_or(self.now, |(blame, _)| blame.until),
-                Standing::Soft(due) => due,
+                Standing::Soft(due) | Standing::SoftHalfOpen(due) => due,
                 Standing::Out(due) => worst.map_or(due, |(blame, _)| blame.until.max(own)),
             };
             verdict.deadline = Some(verdict.deadline.map_or(until, |other| other.min(until)));

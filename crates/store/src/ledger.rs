@@ -43,6 +43,11 @@ struct Entry {
 }
 
 impl Scope {
+    /// Whether nothing has to be remembered. While somebody tries it, that is remembered also when its entries go.
+    fn is_spent(&self) -> bool {
+        self.entries.is_empty() && self.probe.is_none()
+    }
+
     fn gate(&self) -> Gate {
         let shut = |is_soft: bool| {
             let entries = self.entries.iter().filter(|entry| !entry.is_open);
@@ -141,7 +146,7 @@ impl Ledger {
     pub(crate) fn change(&mut self, key: &ScopeKey, keep: impl Fn(&Suspension) -> bool) {
         let Some(scope) = self.scopes.get_mut(key) else { return };
         scope.entries.retain(|entry| keep(&entry.suspension));
-        if scope.entries.is_empty() {
+        if scope.is_spent() {
             self.scopes.remove(key);
         }
         self.show(key);
@@ -181,7 +186,8 @@ impl Ledger {
     pub(crate) fn claim(&mut self, keys: &[ScopeKey], now: Moment, even_early: bool) -> Option<u64> {
         let is_free = |scope: &Scope| {
             let gate = scope.gate();
-            gate.is_open() || (!gate.is_probing() && (even_early || gate.due() <= now))
+            // What only comes last holds no probe back.
+            gate.is_open() || (!gate.is_probing() && (even_early || gate.is_soft() || gate.due() <= now))
         };
         if !keys.iter().filter_map(|key| self.scopes.get(key)).all(is_free) {
             return None;
@@ -204,6 +210,9 @@ impl Ledger {
         for key in keys {
             if let Some(scope) = self.scopes.get_mut(key).filter(|scope| scope.probe == Some(claim)) {
                 scope.probe = None;
+                if scope.is_spent() {
+                    self.scopes.remove(key);
+                }
                 self.show(key);
             }
         }
@@ -217,7 +226,10 @@ impl Ledger {
         self.swept_at = now;
         self.witnesses.retain(|_, (_, until)| *until > now);
         let is_over = |entry: &Entry| forgotten_at(&entry.suspension) <= now;
-        let over = self.scopes.iter().filter(|(_, scope)| scope.entries.iter().any(is_over));
+        // What somebody is trying at this moment is not forgotten before that is over.
+        let is_idle = |scope: &Scope| scope.probe.is_none();
+        let over =
+            self.scopes.iter().filter(|(_, scope)| is_idle(scope) && scope.entries.iter().any(is_over));
         for key in over.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
             self.change(&key, |entry| forgotten_at(entry) > now);
         }

@@ -9,9 +9,12 @@
 
 mod arithmetic;
 mod classes;
+mod crowds;
 mod errors;
 mod faults;
+mod model;
 mod pools;
+mod replay;
 mod rounds;
 mod selection;
 mod transcript;

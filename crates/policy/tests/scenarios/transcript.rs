@@ -80,6 +80,10 @@ impl World {
         &self.routing
     }
 
+    pub(crate) fn shared_routing(&self) -> Arc<Routing> {
+        Arc::clone(&self.routing)
+    }
+
     pub(crate) fn session(&self) -> &Session {
         &self.session
     }
