@@ -54,6 +54,7 @@ impl Agent {
         show.counts_without_asking();
         show.is_turned_from_websocket_to_http();
         show.never_notices_a_fault();
+        show.bears_a_long_silence();
         show.pays_once_for_its_own_fault();
         show.is_told_of_a_wrong_name();
         show.never_takes_half_an_answer_for_a_whole_one();
@@ -153,6 +154,13 @@ impl Show {
             assert_eq!((report.text.as_str(), asks), (WORDS.concat().as_str(), 1), "{scene}: {report:?}");
             assert_eq!(self.stage.calls(scene), (1, 1), "{scene}: calls to the two accounts");
         }
+    }
+
+    fn bears_a_long_silence(&mut self) {
+        let (report, asks) = self.ask("ask", scene::QUIET);
+        assert_eq!((report.text.as_str(), asks), (WORDS.concat().as_str(), 1), "{report:?}");
+        assert_eq!(self.stage.calls(scene::QUIET), (1, 1));
+        self.stage.assert_that_silence_was_filled();
     }
 
     fn pays_once_for_its_own_fault(&mut self) {

@@ -64,6 +64,7 @@ impl Sdk {
         show.goes_round_with_a_tool();
         show.counts_and_lists();
         show.never_notices_a_fault();
+        show.bears_a_long_silence();
         show.pays_once_for_its_own_fault();
         show.reports_a_stream_that_broke();
         show.gives_up_at_once_when_nothing_can_be_had().await;
@@ -148,6 +149,12 @@ impl Show {
             }
             assert_eq!(self.stage.calls(scene), (1, whats.len()), "{scene}: calls to the two accounts");
         }
+    }
+
+    fn bears_a_long_silence(&mut self) {
+        assert_eq!(self.ask_once("stream", scene::QUIET).text, WORDS.concat());
+        assert_eq!(self.stage.calls(scene::QUIET), (1, 1));
+        self.stage.assert_that_silence_was_filled();
     }
 
     fn pays_once_for_its_own_fault(&mut self) {

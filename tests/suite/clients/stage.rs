@@ -1,6 +1,6 @@
 //! The stage of every client: a scripted provider of one dialect, the real gateway over it, a tap in front of that.
 
-use std::{fmt::Write, path::PathBuf};
+use std::{fmt::Write, path::PathBuf, time::Duration};
 
 use standin_testkit::{
     Exchange, Gate, Play, Received, ScriptedUpstream, Tap,
@@ -12,7 +12,7 @@ use tokio::{
     net::{TcpStream, UnixListener},
 };
 
-use super::speech::{Asked, Dialect, Said, Trouble};
+use super::speech::{Asked, Dialect, Events, Said, Trouble};
 use crate::gateway::Gateway;
 
 /// The two keys that every scene has; the first is always asked first.
@@ -25,6 +25,14 @@ pub(crate) const WORDS: [&str; 5] = ["When ", "one cannot ", "go on, ", "another
 pub(crate) const AFTER_THE_TOOL: [&str; 2] = ["The tool ", "has answered."];
 /// What the provider says that a prompt has.
 pub(crate) const COUNTED: u64 = 4_711;
+
+/// When the gateway sends the head of a stream that has said nothing yet, and how often it shows that it is there.
+const POLICY: &str = "[policy]\nhold_max = \"2s\"\nkeep_alive = \"300ms\"\n";
+/// How long the quiet stream says nothing: long enough for a head and some signs of life.
+const QUIET_BEFORE: Duration = Duration::from_millis(3_000);
+const QUIET_BETWEEN: Duration = Duration::from_millis(1_000);
+/// How many signs of life that is, at the least.
+const SIGNS_MIN: usize = 3;
 
 /// A way in which the first credential fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +67,8 @@ pub(crate) mod scene {
     pub(crate) const CUT: &str = "cut";
     /// A stream of the first account that breaks after its first word; the second account answers.
     pub(crate) const CUT_ONCE: &str = "cut-once";
+    /// The first account says nothing for long and then breaks; the second pauses between its words.
+    pub(crate) const QUIET: &str = "quiet";
     /// The caller's own fault, whoever is asked.
     pub(crate) const OWN_FAULT: &str = "own-fault";
     /// Both accounts have used up their allowance.
@@ -66,7 +76,7 @@ pub(crate) mod scene {
     /// Both accounts have a wrong key.
     pub(crate) const REFUSED: &str = "refused";
 
-    pub(super) const ALL: [&str; 8] = [WORDS, SLOW, TOOLS, CUT, CUT_ONCE, OWN_FAULT, SPENT, REFUSED];
+    pub(super) const ALL: [&str; 9] = [WORDS, SLOW, TOOLS, CUT, CUT_ONCE, QUIET, OWN_FAULT, SPENT, REFUSED];
 }
 
 /// One client's stage.
@@ -86,7 +96,7 @@ impl Stage {
         let gate = Gate::new();
         let script = Script { dialect, tool, gate: gate.clone() };
         let upstream = ScriptedUpstream::start(move |request| script.play(request)).await;
-        let gateway = Gateway::with(&tables(dialect, &upstream), []).await;
+        let gateway = Gateway::with(&format!("{POLICY}{}", tables(dialect, &upstream)), []).await;
         let tap = Tap::before(gateway.address()).await;
         let sockets = tempfile::tempdir().unwrap();
         Self { dialect, gate, upstream, tap, sockets, gateway }
@@ -144,6 +154,21 @@ impl Stage {
             let ending = if breaks { Ending::Failed } else { Ending::Complete };
             let _words = grammar::words(self.dialect.spoken(), &reply.body, ending);
         }
+    }
+
+    /// Asserts that the quiet stream showed that it was there, in the way of its dialect.
+    pub(crate) fn assert_that_silence_was_filled(&self) {
+        let quiet = |one: &Exchange| self.dialect.read(one.target(), &one.body).1 == scene::QUIET;
+        let exchange = self.asked().into_iter().find(quiet).expect("the quiet stream was asked for");
+        let text = exchange.reply.expect("it was answered").text();
+        let signs = match self.dialect {
+            Dialect::Chat | Dialect::Responses => text.matches(": keep-alive\n\n").count(),
+            // The provider pings once itself.
+            Dialect::Messages => text.matches("event: ping\n").count() - 1,
+            // Blank lines, but for the one after each event.
+            Dialect::Gemini => text.matches('\n').count() - 2 * text.matches("data: ").count(),
+        };
+        assert!(signs >= SIGNS_MIN, "{signs} signs of life: {text:?}");
     }
 
     /// How many calls the first and the second account of a scene have seen.
@@ -217,6 +242,7 @@ impl Script {
             // A client that asks for a whole answer after half a stream shall not get one either.
             scene::CUT => trouble(Trouble::CallersFault),
             scene::CUT_ONCE if is_streaming && request.key() == A => self.break_off(&model),
+            scene::QUIET if is_streaming => self.pause(&model, request.key() == A),
             scene::OWN_FAULT => trouble(Trouble::CallersFault),
             scene::SPENT => trouble(Trouble::QuotaExhausted),
             scene::REFUSED => trouble(Trouble::WrongKey),
@@ -247,6 +273,17 @@ impl Script {
         let events = self.dialect.stream(model, &Said::words(&WORDS));
         let begun = events.opening.into_iter().chain(events.content.into_iter().take(1));
         begun.fold(Play::sse_head(), |play, event| play.chunk(event)).cut()
+    }
+
+    fn pause(&self, model: &str, breaks: bool) -> Play {
+        let Events { opening, content, closing } = self.dialect.stream(model, &Said::words(&WORDS));
+        let begun = opening.into_iter().fold(Play::sse_head(), Play::chunk);
+        if breaks {
+            return begun.pause(QUIET_BEFORE).cut();
+        }
+        let mut content = content.into_iter();
+        let said = content.by_ref().take(1).fold(begun, Play::chunk).pause(QUIET_BETWEEN);
+        content.chain(closing).fold(said, Play::chunk).end()
     }
 
     fn trouble(&self, model: &str, trouble: Trouble) -> Play {
