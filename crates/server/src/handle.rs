@@ -133,10 +133,10 @@ where
     let caller = authenticate(&keyring, &parts)?;
     let asked = match route.action {
         Action::List(shape) => {
-            return Ok(listing::all(&site.conductor, caller, shape, site.created));
+            return Ok(listing::all(&site.conductor, caller, shape, &parts, site.created));
         }
         Action::Show(shape, name) => {
-            return listing::one(&site.conductor, caller, shape, &name, site.created);
+            return listing::one(&site.conductor, caller, shape, &name, &parts, site.created);
         }
         Action::WrongMethod => {
             let message = "This path does not take this method.";

@@ -150,7 +150,7 @@ fn verb(method: &Method, rest: &str) -> Action {
 }
 
 /// A path segment without its percent escapes.
-fn unescaped(text: &str) -> String {
+pub(crate) fn unescaped(text: &str) -> String {
     String::from_utf8_lossy(&unescape(text)).into_owned()
 }
 

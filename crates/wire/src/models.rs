@@ -27,17 +27,23 @@ pub struct ModelEntry {
     pub context_tokens: Option<u64>,
 }
 
-/// All models.
+/// A list, or a page of one; `has_more` says whether entries follow that are not on it.
 #[must_use]
-pub fn model_list(shape: ListShape, models: &[ModelEntry]) -> Bytes {
+pub fn model_list(shape: ListShape, models: &[ModelEntry], has_more: bool) -> Bytes {
     let entries: Vec<Value> = models.iter().map(|model| entry(shape, model)).collect();
     let list = match shape {
         ListShape::Openai => json!({"object": "list", "data": entries}),
         ListShape::Anthropic => {
             let id = |model: Option<&ModelEntry>| model.map(|model| model.id.clone());
-            json!({"data": entries, "has_more": false, "first_id": id(models.first()), "last_id": id(models.last())})
+            json!({"data": entries, "has_more": has_more, "first_id": id(models.first()), "last_id": id(models.last())})
         }
-        ListShape::Gemini => json!({ "models": entries }),
+        ListShape::Gemini => {
+            let mut list = json!({ "models": entries });
+            if let Some(last) = models.last().filter(|_| has_more) {
+                list["nextPageToken"] = last.id.clone().into();
+            }
+            list
+        }
     };
     list.to_string().into()
 }
