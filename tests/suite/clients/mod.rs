@@ -1,6 +1,7 @@
 //! Real clients in front of the gateway, real servers and scripted providers behind it.
 
 mod agents;
+mod document;
 mod driver;
 mod llama;
 mod sdks;
