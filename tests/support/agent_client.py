@@ -6,8 +6,8 @@
 The agent is set up by the lines of docs/clients.md; it works in a folder with one file, notes.txt. Reads lines
 `{"do": ..., "model": ...}` from standard input: `run_once` is what a user types where there is no terminal, `ask` the
 quickest way to a whole answer, `stream` one that shows the words as they come; for some agents these are servers of
-theirs. For each line it writes a line
-`{"piece": TEXT}` for every piece that comes, and then `{"done": {...}}` with what is known: text, count, error.
+theirs. For each line it writes a line `{"piece": TEXT}` for every piece that comes, and then `{"done": {...}}` with what
+is known: text, error.
 """
 
 import json

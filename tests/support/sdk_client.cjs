@@ -3,8 +3,9 @@
 //
 //     sdk_client.cjs CLIENT ROOT_URL KEY
 //
-// The twin of sdk_client.py; the client is made by the lines of docs/clients.md. Lines `{"do": ..., "model": ...}` come in; `{"piece": TEXT}` for every piece of a stream and
-// then `{"done": {...}}` go out. All settings but URL and key are the library's own, retries included.
+// The twin of sdk_client.py; the client is made by the lines of docs/clients.md. Lines `{"do": ..., "model": ...}` come in;
+// `{"piece": TEXT}` for every piece of a stream and then `{"done": {...}}` go out. All settings but URL and key are the
+// library's own, retries included.
 "use strict";
 
 const fs = require("node:fs");

@@ -3,9 +3,9 @@
 
     sdk_client.py CLIENT ROOT_URL KEY
 
-The client is made by the lines of docs/clients.md. Reads lines `{"do": ..., "model": ...}` from standard input. For each one it writes a line `{"piece": TEXT}` for every
-piece of a stream as it comes, and then `{"done": {...}}` with what is known: text, called, count, models, error.
-All settings but URL and key are the library's own, retries included.
+The client is made by the lines of docs/clients.md. Reads lines `{"do": ..., "model": ...}` from standard input. For each
+one it writes a line `{"piece": TEXT}` for every piece of a stream as it comes, and then `{"done": {...}}` with what is
+known: text, called, count, models, error. All settings but URL and key are the library's own, retries included.
 """
 
 import json
