@@ -95,7 +95,7 @@ impl Envelope {
         self.unwrap_texts(reads_answers);
         self.leaves.retain(|leaf| leaf.start < leaf.end);
         // Orders of fields and of containers mean nothing; only how deep something lies does.
-        self.leaves.sort_by_key(|leaf| (leaf.level, leaf.depth, leaf.role));
+        self.leaves.sort_unstable_by_key(|leaf| (leaf.level, leaf.depth, leaf.role, leaf.start));
     }
 
     fn read_part(&mut self, text: &str, reads_answers: bool) {

@@ -121,12 +121,18 @@ const LIMIT_HEADERS: [(&str, &str); 8] = [
     ("anthropic-ratelimit-output-tokens-remaining", "anthropic-ratelimit-output-tokens-reset"),
 ];
 
+/// How far each window of a Codex plan is used up, and when it begins anew.
+const CODEX_WINDOWS: [(&str, &str); 2] = [
+    ("x-codex-primary-used-percent", "x-codex-primary-reset-after-seconds"),
+    ("x-codex-secondary-used-percent", "x-codex-secondary-reset-after-seconds"),
+];
+
 fn limit_headers(seen: &Observed<'_>) -> Option<Duration> {
     let header = |name: &str| seen.headers.value(name);
     let unified = header("anthropic-ratelimit-unified-reset").and_then(|value| parse_moment(value, seen.now));
-    let codex = ["primary", "secondary"].iter().find_map(|window| {
-        let used = header(&format!("x-codex-{window}-used-percent"))?.parse::<f64>().ok()?;
-        let after = header(&format!("x-codex-{window}-reset-after-seconds"))?;
+    let codex = CODEX_WINDOWS.iter().find_map(|(used, after)| {
+        let used = header(used)?.parse::<f64>().ok()?;
+        let after = header(after)?;
         (used >= 100.0).then(|| from_field(DelayField::Seconds, after, seen.now)).flatten()
     });
     unified.or(codex).or_else(|| {

@@ -17,18 +17,19 @@ const EPOCH_MILLIS_MIN: f64 = 100_000_000_000.0;
 #[must_use]
 pub fn parse_moment(text: &str, now: SystemTime) -> Option<Duration> {
     let text = text.trim_start_matches([' ', ':', '\'', '"']);
-    let text: String = text.chars().take(48).collect();
-    if let Some((number, rest)) = duration::number(&text) {
+    let end = text.char_indices().nth(48).map_or(text.len(), |(at, _)| at);
+    let text = &text[..end];
+    if let Some((number, rest)) = duration::number(text) {
         let is_whole = rest.is_empty() || rest.starts_with([' ', '.', ',', '\'', '"', ')', '\n']);
         if is_whole && number >= 1_000_000_000.0 {
             let seconds = if number >= EPOCH_MILLIS_MIN { number / 1000.0 } else { number };
             return until(Duration::try_from_secs_f64(seconds).ok()?, now);
         }
     }
-    if let Some(date) = http_date(&text) {
+    if let Some(date) = http_date(text) {
         return until_timestamp(date, now);
     }
-    date_and_time(&text, now)
+    date_and_time(text, now)
 }
 
 /// `2026-05-15T15:00:00Z`, `2026-09-23 23:59:59 +0800 CST`, `2026-08-27 21:31:39`, `2026-11-22 07:35:18 UTC`.
