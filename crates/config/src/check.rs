@@ -98,7 +98,7 @@ impl Check<'_> {
         let admin = file.admin.as_ref().and_then(|admin| self.admin(admin));
         let tls = file.tls.as_ref().and_then(|tls| self.tls(tls));
         let limits = self.limits(&file.limits);
-        let clients: Vec<_> = file.client.iter().filter_map(|client| self.client(client)).collect();
+        let clients = self.clients(&file.client);
         self.unique("client.name", file.client.iter().map(|client| &client.name));
         self.unique("upstream.name", file.upstream.iter().map(|upstream| &upstream.name));
         let ids = file.upstream.iter().flat_map(|upstream| &upstream.credential);
@@ -179,6 +179,21 @@ impl Check<'_> {
             }
             None => self.holds_secrets |= !written.starts_with("env:") && !written.starts_with("sha256:"),
         }
+    }
+
+    fn clients(&mut self, tables: &[file::Client]) -> Vec<Client> {
+        let mut clients: Vec<Client> = Vec::with_capacity(tables.len());
+        for table in tables {
+            let Some(client) = self.client(table) else { continue };
+            // Nobody could say whose request it was.
+            if let Some(first) = clients.iter().find(|known| known.key == client.key) {
+                let message =
+                    format!("this is the key of `{}` too; each client has one of its own", first.name);
+                self.problems.add(table.key.span(), "client.key", message);
+            }
+            clients.push(client);
+        }
+        clients
     }
 
     fn client(&mut self, client: &file::Client) -> Option<Client> {

@@ -56,6 +56,13 @@ fn said(from: &str, to: &str) -> String {
 }
 
 #[test]
+fn two_callers_with_one_key_could_not_be_told_apart() {
+    let twice = "[[client]]\nname = \"desk\"\nkey = \"env:STANDIN_KEY\"\n\n[[upstream]]\nname = \"one\"";
+    let said = said("[[upstream]]\nname = \"one\"", twice);
+    assert!(said.contains("client.key: this is the key of `laptop` too"), "{said}");
+}
+
+#[test]
 fn a_good_file_is_read_with_every_value() {
     let config = parse(GOOD).unwrap();
     assert_eq!(config.clients[0].models, ["*"]);

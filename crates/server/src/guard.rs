@@ -148,7 +148,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().socket).poll_flush(cx)
+        let this = self.get_mut();
+        // What is encrypted may wait behind the socket's back: then it is the flush that shows a stall.
+        let flushed = Pin::new(&mut this.socket).poll_flush(cx);
+        if flushed.is_ready() && this.stall_timer.is_none() {
+            return flushed;
+        }
+        this.watch(cx, flushed)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -179,5 +185,80 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
             }
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// Takes so many writes, and flushes nothing.
+    struct Stuck {
+        writes: usize,
+    }
+
+    impl AsyncRead for Stuck {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Stuck {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            match self.writes.checked_sub(1) {
+                Some(left) => {
+                    self.writes = left;
+                    Poll::Ready(Ok(bytes.len()))
+                }
+                None => Poll::Pending,
+            }
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn d3_who_takes_nothing_is_let_go_whether_writing_or_flushing_shows_it() {
+        let limits = Limits::default();
+        for writes in [0, 1] {
+            let mut guard = Guard::new(Stuck { writes }, &limits);
+            let watched = tokio::time::timeout(2 * limits.stall_max, async {
+                guard.write_all(b"an answer").await?;
+                guard.flush().await
+            });
+            let ended = watched.await.expect("the wait has an end").unwrap_err();
+            assert_eq!(ended.kind(), io::ErrorKind::TimedOut, "after {writes} writes");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a7_a_head_has_its_time_from_its_first_byte_and_a_body_does_not_count() {
+        let limits = Limits::default();
+        let (mut caller, socket) = tokio::io::duplex(1024);
+        let mut guard = Guard::new(socket, &limits);
+        let mut read = async |guard: &mut Guard<_>| {
+            let mut piece = [0; 256];
+            guard.read(&mut piece).await
+        };
+        caller.write_all(b"POST / HTTP/1.1\r\ncontent-length: 9\r\n\r\n").await.unwrap();
+        assert!(read(&mut guard).await.is_ok());
+        let slow_body = tokio::time::timeout(2 * limits.head_max, read(&mut guard)).await;
+        assert!(slow_body.is_err(), "a body has other limits");
+        caller.write_all(b"123456789GET").await.unwrap();
+        assert!(read(&mut guard).await.is_ok());
+        let late = read(&mut guard).await.unwrap_err();
+        assert_eq!(late.kind(), io::ErrorKind::TimedOut);
     }
 }

@@ -152,6 +152,22 @@ async fn a9_without_descriptors_it_rests_and_recovers() {
     assert!(now().duration_since(since) < Duration::from_secs(5));
 }
 
+#[tokio::test]
+async fn a9_beyond_the_most_connections_callers_wait_for_a_place() {
+    let (gateway, _upstream) = stage("[limits]\nconnections_max = 2\n").await;
+    let health = client::request("GET", "/healthz", &[], b"");
+    let mut first = client::Connection::open(gateway.address()).await;
+    let mut second = client::Connection::open(gateway.address()).await;
+    assert_eq!(first.exchange(&health).await.status(), 200);
+    assert_eq!(second.exchange(&health).await.status(), 200);
+    let mut third = client::Connection::open(gateway.address()).await;
+    third.send(&health).await;
+    let early = tokio::time::timeout(Duration::from_millis(300), third.reply()).await;
+    assert!(early.is_err(), "there is no third place");
+    drop(first);
+    assert_eq!(third.reply().await.map(|reply| reply.status()), Some(200));
+}
+
 /// An upstream whose streams do not end: more than anybody's buffers hold.
 async fn endless() -> ScriptedUpstream {
     let piece = content(&"words ".repeat(2500));
