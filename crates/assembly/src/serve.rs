@@ -1,7 +1,7 @@
 //! Read the configuration, open the door, drain on a signal.
 
 use std::{
-    env,
+    env, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -12,7 +12,7 @@ use standin_config::Config;
 use standin_server::{Client, Desk, Keyring, RequestIds, Site, serve, serve_admin};
 use tokio::{
     net::TcpListener,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     task::JoinSet,
 };
 
@@ -20,7 +20,7 @@ use crate::{
     client_key, door,
     ground::Ground,
     parts::assemble,
-    watch::{Live, watch},
+    watch::{Live, read, watch},
 };
 
 /// Reads the configuration an invocation names; without a file, the environment's, behind a client key of its own.
@@ -86,7 +86,11 @@ pub async fn site(config: &Config, ground: &Ground) -> anyhow::Result<Site> {
 /// # Errors
 /// When the configuration is wrong or the address cannot be had.
 pub async fn run(file: Option<PathBuf>, listen: Option<std::net::SocketAddr>) -> anyhow::Result<()> {
-    let mut config = load(file.as_deref())?;
+    let known = file.as_deref().map(read).transpose()?;
+    let mut config = match &known {
+        Some(known) => known.config.clone(),
+        None => load(None)?,
+    };
     if let Some(listen) = listen {
         anyhow::ensure!(
             listen.ip().is_loopback() || !config.clients.is_empty(),
@@ -107,16 +111,18 @@ pub async fn run(file: Option<PathBuf>, listen: Option<std::net::SocketAddr>) ->
     }
     let site = Arc::new(site);
     let _desk = desk(&config, &site).await?;
+    // Signals are heard before anybody can know that there is somebody to send them to.
+    let (stop, hangup) = (stopped()?, signal(SignalKind::hangup()).ok());
     let listener = door::listen(socket).with_context(taken)?;
     let (address, models) = (listener.local_addr()?, site.conductor().models().len());
     let scheme = if tls.is_some() { "https" } else { "http" };
     tracing::info!(%address, models, "standin {} is ready on {scheme}://{address}/v1", env!("CARGO_PKG_VERSION"));
-    if let Some(file) = file {
+    if let (Some(file), Some(known)) = (file, known) {
         let live = Live { file, listen, site: Arc::clone(&site), tls, ground: Arc::clone(&ground) };
-        tokio::spawn(watch(live, config));
+        tokio::spawn(watch(live, known, hangup));
     }
     tokio::spawn(Arc::clone(&ground).look_after(site.conductor().clone()));
-    let drained = serve(listener, site, stopped()).await;
+    let drained = serve(listener, site, stop).await;
     ground.settle().await;
     tracing::info!(cut = drained.cut, "drained, good-bye");
     Ok(())
@@ -135,12 +141,12 @@ async fn desk(config: &Config, site: &Arc<Site>) -> anyhow::Result<JoinSet<()>> 
 }
 
 /// The first SIGTERM or SIGINT; the second ends the process at once.
-async fn stopped() {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return std::future::pending().await;
-    };
+fn stopped() -> io::Result<impl Future<Output = ()>> {
+    let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(told_to_stop(terminate, interrupt))
+}
+
+async fn told_to_stop(mut terminate: Signal, mut interrupt: Signal) {
     tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
     tracing::info!("told to stop: draining; a second signal ends at once");
     tokio::spawn(async move {

@@ -11,7 +11,7 @@ use std::{
 
 use standin_config::Config;
 use standin_server::{Site, Tls};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::Signal;
 
 use crate::{door, ground::Ground, parts::assemble, serve};
 
@@ -46,17 +46,28 @@ async fn look(files: &Arc<[PathBuf]>) -> Vec<Stamp> {
     looking.await.unwrap_or_default()
 }
 
-/// The file itself, and all that it has had read.
-fn watched(file: &Path, config: &Config) -> Arc<[PathBuf]> {
-    std::iter::once(file).chain(config.files.iter().map(PathBuf::as_path)).map(Path::to_owned).collect()
+/// A configuration, and what a look at its files has seen.
+pub(crate) struct Known {
+    pub(crate) config: Config,
+    /// The file itself, and all that it has had read.
+    files: Arc<[PathBuf]>,
+    stamps: Vec<Stamp>,
+}
+
+/// Reads a configuration. The look comes before everything that takes its time: what changes after it is a change.
+pub(crate) fn read(file: &Path) -> anyhow::Result<Known> {
+    let own = stamp(file);
+    let config = serve::load(Some(file))?;
+    let named = config.files.iter().map(PathBuf::as_path);
+    let files: Arc<[PathBuf]> = std::iter::once(file).chain(named).map(Path::to_owned).collect();
+    let stamps = std::iter::once(own).chain(files.iter().skip(1).map(|file| stamp(file))).collect();
+    Ok(Known { config, files, stamps })
 }
 
 /// Takes changed files into use, or keeps what is there and says why.
-pub(crate) async fn watch(live: Live, mut config: Config) {
-    let mut hangup = signal(SignalKind::hangup()).ok();
-    let mut files = watched(&live.file, &config);
-    let (mut in_use, mut looks) = (look(&files).await, 0);
-    let mut seen = in_use.clone();
+pub(crate) async fn watch(live: Live, known: Known, mut hangup: Option<Signal>) {
+    let Known { mut config, mut files, stamps: mut in_use } = known;
+    let (mut seen, mut looks) = (in_use.clone(), 0);
     // What was said about a configuration that was refused.
     let mut refused: Option<String> = None;
     loop {
@@ -76,10 +87,8 @@ pub(crate) async fn watch(live: Live, mut config: Config) {
         (looks, in_use) = (0, seen.clone());
         match reload(&live, &config).await {
             Ok(new) => {
-                config = new;
-                files = watched(&live.file, &config);
-                seen = look(&files).await;
-                in_use.clone_from(&seen);
+                Known { config, files, stamps: in_use } = new;
+                seen.clone_from(&in_use);
                 refused = None;
                 tracing::info!(file = %live.file.display(), "configuration reloaded");
             }
@@ -104,16 +113,17 @@ async fn told(hangup: Option<&mut Signal>) {
 }
 
 /// Builds everything anew before anything is replaced.
-async fn reload(live: &Live, old: &Config) -> anyhow::Result<Config> {
+async fn reload(live: &Live, old: &Config) -> anyhow::Result<Known> {
     let file = live.file.clone();
-    let config = tokio::task::spawn_blocking(move || serve::load(Some(&file))).await??;
-    let assembly = assemble(&config, &live.ground).await?;
+    let known = tokio::task::spawn_blocking(move || read(&file)).await??;
+    let config = &known.config;
+    let assembly = assemble(config, &live.ground).await?;
     if let Some(tls) = &live.tls {
-        door::renew(tls, &config, &live.file)?;
+        door::renew(tls, config, &live.file)?;
     }
     live.site.conductor().reload(assembly);
-    live.site.rekey(serve::keyring(&config));
-    for credential in live.ground.rekeyed(&config) {
+    live.site.rekey(serve::keyring(config));
+    for credential in live.ground.rekeyed(config) {
         live.site.conductor().store().renewed(&credential);
     }
     let is_moved = config.listen != old.listen && live.listen.is_none();
@@ -122,5 +132,5 @@ async fn reload(live: &Live, old: &Config) -> anyhow::Result<Config> {
             "listen, [limits] and whether there is a [tls] are read at start: restart to change them"
         );
     }
-    Ok(config)
+    Ok(known)
 }
