@@ -248,7 +248,7 @@ mod tests {
         let limits = Limits::default();
         let (mut caller, socket) = tokio::io::duplex(1024);
         let mut guard = Guard::new(socket, &limits);
-        let mut read = async |guard: &mut Guard<_>| {
+        let read = async |guard: &mut Guard<_>| {
             let mut piece = [0; 256];
             guard.read(&mut piece).await
         };
