@@ -22,6 +22,26 @@ pub(crate) struct HoldLimits {
     pub(crate) bytes_max: usize,
 }
 
+/// What may still be held.
+struct Room {
+    events: usize,
+    bytes: usize,
+}
+
+impl Room {
+    /// Takes up a frame; whether there was room for it. A comment is no event, but it costs more than its bytes.
+    fn take(&mut self, frame: &Frame) -> bool {
+        const COMMENT_BYTES: usize = 64;
+        let (events, bytes) = match frame.is_comment() {
+            true => (0, frame.bytes.len() + COMMENT_BYTES),
+            false => (1, frame.bytes.len()),
+        };
+        let has_room = self.events >= events && self.bytes >= bytes;
+        (self.events, self.bytes) = (self.events.saturating_sub(events), self.bytes.saturating_sub(bytes));
+        has_room
+    }
+}
+
 /// What an attempt came to.
 pub(crate) enum Attempted {
     /// A whole reply, ready for the caller.
@@ -118,17 +138,20 @@ impl Judge<'_> {
         limits: HoldLimits,
     ) -> Attempted {
         let mut held = VecDeque::new();
-        let mut bytes = 0;
+        let mut room = Room { events: limits.events_max, bytes: limits.bytes_max };
         let fault = loop {
             match std::future::poll_fn(|cx| stream.poll_frame(cx)).await {
                 Some(Ok(frame)) if frame.mark == Mark::Error => break StreamFault::Said(frame),
                 Some(Ok(frame)) => {
-                    bytes += frame.bytes.len();
+                    let has_room = room.take(&frame);
                     let commits = match frame.mark {
                         Mark::Content => true,
-                        // Nothing was said before the end: whether that is an answer is known when all is read.
-                        Mark::Terminal => !stream.is_empty(),
-                        _ => held.len() >= limits.events_max || bytes > limits.bytes_max,
+                        Mark::Terminal if !stream.is_empty() => true,
+                        // Nothing was said before the end: whether that is an answer is known when all is read, and
+                        // what never ends is none.
+                        Mark::Terminal if !has_room => break StreamFault::CutShort,
+                        Mark::Terminal => false,
+                        _ => !has_room,
                     };
                     held.push_back(frame);
                     if commits {

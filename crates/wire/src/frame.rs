@@ -28,6 +28,14 @@ pub struct Frame {
     pub bytes: Bytes,
 }
 
+impl Frame {
+    /// Whether it is a comment or a blank line, which mean nothing in any dialect.
+    #[must_use]
+    pub fn is_comment(&self) -> bool {
+        matches!(self.bytes.first(), None | Some(b':' | b'\n' | b'\r'))
+    }
+}
+
 /// The JSON of an [`Mark::Error`] frame, without its framing.
 #[must_use]
 pub fn error_payload(frame: &Frame) -> Cow<'_, [u8]> {

@@ -69,6 +69,7 @@ pub(crate) enum Act {
 #[derive(Clone)]
 pub(crate) enum Beat {
     Lifecycle,
+    Comment,
     Content(&'static str),
     Finish,
     Error(&'static str),
@@ -194,6 +195,7 @@ impl FrameStream for Played {
         let frame = |mark, text: String| Poll::Ready(Some(Ok(Frame { mark, bytes: text.into() })));
         match beat {
             Beat::Lifecycle => frame(Mark::Lifecycle, "data: {\"role\":1}\n\n".to_owned()),
+            Beat::Comment => frame(Mark::Lifecycle, ": waiting\n\n".to_owned()),
             Beat::Content(text) => {
                 self.has_content = true;
                 frame(Mark::Content, format!("data: {text}\n\n"))

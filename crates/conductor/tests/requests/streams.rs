@@ -93,3 +93,25 @@ async fn s098_success_is_recorded_at_the_verified_end_and_not_before() {
     let _ = text(answer).await;
     assert!(!is_remembered(), "a verified end resets the ladder");
 }
+
+#[tokio::test(start_paused = true)]
+async fn s089_comments_use_up_no_events_of_the_window_but_their_share_of_its_bytes() {
+    let comments = |count| vec![(1, Beat::Comment); count];
+    let after = |count: usize, beat| {
+        let beats = [comments(count), vec![(1, beat)]].concat();
+        Stage::new(vec![vec![Act::Stream(beats)], good()])
+    };
+    let stage = after(200, Beat::Error(BOOM));
+    assert!(text(stage.stream().await).await.contains("hello"), "two hundred comments are nothing yet");
+    let stage = after(2_000, Beat::Error(BOOM));
+    assert!(text(stage.stream().await).await.contains("\"error\""), "two thousand have used up the window");
+}
+
+#[tokio::test(start_paused = true)]
+async fn s092_an_empty_answer_that_never_ends_is_none() {
+    let mut beats = vec![(1, Beat::Finish)];
+    beats.extend(vec![(1, Beat::Finish); 100]);
+    let stage = Stage::new(vec![vec![Act::Stream(beats)], good()]);
+    assert!(text(stage.stream().await).await.contains("hello"));
+    assert_eq!(stage.calls(), [1, 1]);
+}
