@@ -52,22 +52,38 @@ pub(crate) enum Command {
         #[command(subcommand)]
         shown: Shown,
     },
-    /// Say where a request would go, without sending one
+    /// Say where a request would go, and in which order, without sending one
     Route {
         /// The name a caller would ask for
         #[arg(long, value_name = "NAME")]
         model: String,
-        /// The configuration
+        /// The configuration; without one, what the environment holds
         #[arg(long, value_name = "FILE")]
-        config: PathBuf,
+        config: Option<PathBuf>,
+        /// Ask as this client: say so if it may not have the model
+        #[arg(long, value_name = "NAME")]
+        client: Option<String>,
         /// Print the whole decision as JSON
         #[arg(long)]
         json: bool,
     },
     /// Say what kind of failure an upstream's answer is
     Classify(Classify),
-    /// Say what policies would have done in an invented world
-    Simulate(Simulate),
+    /// Say what policies would have done in an invented world; every run prints its seed
+    Simulate {
+        /// The world: who there is, how much is asked, what goes wrong
+        #[arg(value_name = "WORLD.toml")]
+        world: PathBuf,
+        /// Files with keys of `[policy]` to compare with the defaults; a whole `proxy.toml` is one
+        #[arg(long, value_name = "FILE", num_args = 1..)]
+        policy: Vec<PathBuf>,
+        /// How many days to simulate, each with a seed of its own
+        #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u64).range(1..))]
+        seeds: u64,
+        /// The first seed
+        #[arg(long, value_name = "S", default_value_t = 1)]
+        seed: u64,
+    },
     /// Print completions for a shell
     Completions {
         /// Which shell
@@ -121,24 +137,4 @@ pub(crate) struct Classify {
     /// Leave out each answer's own provider's rules, as if nobody had met it
     #[arg(long, conflicts_with = "generic_only")]
     pub(crate) held_out: bool,
-}
-
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Every run prints its seed; the same world, policies and seed give the same figures. A policy file holds keys of
-[policy], at its top or in that table: `proxy.toml` itself is one."
-)]
-pub(crate) struct Simulate {
-    /// The world: who there is, how much is asked, what goes wrong
-    #[arg(value_name = "WORLD.toml")]
-    pub(crate) world: PathBuf,
-    /// Compare these parameters too, beside the defaults and the baselines
-    #[arg(long, value_name = "FILE", num_args = 1..)]
-    pub(crate) policy: Vec<PathBuf>,
-    /// How many days to simulate, each with a seed of its own
-    #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
-    pub(crate) seeds: u64,
-    /// The first seed
-    #[arg(long, value_name = "S", default_value_t = 1)]
-    pub(crate) seed: u64,
 }

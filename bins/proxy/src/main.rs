@@ -2,15 +2,13 @@
 
 mod classify;
 mod cli;
-mod simulate;
 
 use std::{io::IsTerminal, process::ExitCode};
 
-use anyhow::Context;
 use clap::{CommandFactory, Parser};
+use standin_conductor::SystemClock;
 use standin_config::ConfigError;
-use standin_core::Operation;
-use standin_simulate::Mistake;
+use standin_simulate::{Comparison, ComparisonError};
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::{Cli, Command, Shown};
@@ -36,18 +34,18 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             log_to_stderr("error");
             runtime(1)?.block_on(standin_demo::run(once))?;
         }
-        Command::Check { config } => check(&config)?,
-        Command::Config { shown: Shown::Show { config } } => show(&config)?,
-        Command::Route { model, config, json } => {
+        Command::Check { config } => say(&standin_assembly::check(&config)?),
+        Command::Config { shown: Shown::Show { config } } => say(&standin_assembly::show(&config)?),
+        Command::Route { model, config, client, json } => {
             log_to_stderr("error");
-            let config = standin_assembly::load(Some(&config))?;
-            let ground = standin_assembly::Ground::new()?;
-            let site = runtime(1)?.block_on(standin_assembly::site(&config, &ground))?;
-            let preview = site.conductor().preview(&model, Operation::ChatCompletions);
-            let preview = preview.with_context(|| format!("`{model}` is no name of this configuration"))?;
+            let preview = standin_assembly::preview(config.as_deref(), &model, client.as_deref());
+            let preview = runtime(1)?.block_on(preview)?;
             say(&if json { serde_json::to_string_pretty(&preview)? } else { preview.to_string() });
         }
-        Command::Simulate(asked) => say(&simulate::run(&asked)?.to_string()),
+        Command::Simulate { world, policy, seeds, seed } => {
+            let comparison = Comparison { world, policies: policy, seed, seeds };
+            say(&comparison.run(&SystemClock::new())?.to_string());
+        }
         Command::Classify(asked) => return classify::run(asked),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "proxy", &mut std::io::stdout());
@@ -78,34 +76,11 @@ fn log_to_stderr(default: &str) {
     }
 }
 
-fn check(file: &std::path::Path) -> anyhow::Result<()> {
-    let config = standin_assembly::load(Some(file))?;
-    for warning in &config.warnings {
-        say(&format!("warning: {warning}"));
-    }
-    let credentials: usize = config.upstreams.iter().map(|upstream| upstream.credentials.len()).sum();
-    let (upstreams, clients) = (config.upstreams.len(), config.clients.len());
-    say(&format!(
-        "{}: good ({upstreams} upstreams, {credentials} credentials, {clients} clients, {} routes, {} rules)",
-        file.display(),
-        config.routes.len(),
-        config.rules.len()
-    ));
-    Ok(())
-}
-
-/// What the configuration comes to, with every default and without any secret.
-fn show(file: &std::path::Path) -> anyhow::Result<()> {
-    let config = standin_assembly::load(Some(file))?;
-    say(&format!("{config:#?}"));
-    say(&format!("{:#?}", standin_assembly::params(&config.policy)));
-    Ok(())
-}
-
 /// A wrong file and an address that cannot be had are both the configuration's fault.
 fn fail(error: &anyhow::Error) -> ExitCode {
     complain(&format!("error: {error:#}"));
-    let is_config = error.is::<ConfigError>() || error.is::<Mistake>() || error.is::<std::io::Error>();
+    let is_file = !matches!(error.downcast_ref(), None | Some(ComparisonError::Simulation { .. }));
+    let is_config = is_file || error.is::<ConfigError>() || error.is::<std::io::Error>();
     if is_config { ExitCode::from(EXIT_CONFIG) } else { ExitCode::FAILURE }
 }
 

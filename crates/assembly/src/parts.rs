@@ -83,7 +83,7 @@ fn credentials(
     first.with_context(|| format!("upstream `{}` has no credential", upstream.name))
 }
 
-fn is_any(globs: &[String], name: &str) -> bool {
+pub(crate) fn is_any(globs: &[String], name: &str) -> bool {
     globs.iter().any(|glob| wildmatch::WildMatch::new(glob).matches(name))
 }
 

@@ -3,19 +3,27 @@
 use std::{fmt, sync::Arc};
 
 use serde::Serialize;
-use standin_core::{Candidate, Operation};
-use standin_policy::{Ask, Ending, How, Note, Run, Skip, Step, Trail};
+use standin_core::{
+    Candidate, Certainty, ErrorClass, Failure, Layer, Operation, Outcome, Progress, Scope, UpstreamError,
+    Verdict,
+};
+use standin_policy::{Ask, Ending, How, Note, Params, Run, Skip, Step, Trail};
 
 use crate::Conductor;
+
+/// Most candidates that are listed.
+const ORDER_MAX: usize = 64;
 
 /// What would happen.
 #[derive(Debug, Clone, Serialize)]
 pub struct Preview {
     /// Where the first attempt would go, and why there.
     pub first: Option<(Candidate, How)>,
+    /// Where it would go on if every candidate refused, in order, the first one included.
+    pub order: Vec<(Candidate, How)>,
     /// How the request would end at once, if no attempt would be made.
     pub ending: Option<Ending>,
-    /// Every candidate that was looked at, and why it was passed over.
+    /// Every candidate that was looked at before the first attempt, and why it was passed over.
     pub trail: Trail,
 }
 
@@ -26,15 +34,47 @@ impl Conductor {
         let snapshot = self.snapshot();
         let route = snapshot.routing.resolve(model)?;
         let (routing, params) = (Arc::clone(&snapshot.routing), Arc::clone(&snapshot.params));
-        let mut run = Run::new(routing, params, route, Ask::new(operation, 0));
-        let step = run.next(self.now(), &snapshot.session);
-        let (first, ending) = match step {
-            Step::Attempt(attempt) => (Some((run.candidate(&attempt), attempt.how)), None),
-            Step::Wait { .. } => (None, None),
-            Step::Finish(ending) => (None, Some(ending)),
+        let params = Params { attempts_max: u32::MAX, credentials_max: 0, rounds: 0, ..(*params).clone() };
+        let mut run = Run::new(routing, Arc::new(params), route, Ask::new(operation, 0));
+        let now = self.now();
+        let mut preview = match run.next(now, &snapshot.session) {
+            Step::Attempt(attempt) => {
+                let first = Some((run.candidate(&attempt), attempt.how));
+                Preview { first, order: vec![], ending: None, trail: run.trail().clone() }
+            }
+            Step::Wait { .. } => {
+                Preview { first: None, order: vec![], ending: None, trail: run.trail().clone() }
+            }
+            Step::Finish(ending) => {
+                Preview { first: None, order: vec![], ending: Some(ending), trail: run.trail().clone() }
+            }
         };
-        Some(Preview { first, ending, trail: run.take_trail() })
+        // Nothing is claimed and no effect is carried out, so nobody but this run learns of these refusals.
+        while let Step::Attempt(attempt) = run.next(now, &snapshot.session)
+            && preview.order.len() < ORDER_MAX
+        {
+            preview.order.push((run.candidate(&attempt), attempt.how));
+            let _ = run.record(now, Outcome::Failure(Box::new(refusal())), &snapshot.session);
+        }
+        Some(preview)
     }
+}
+
+/// The refusal that lets a request go on without blaming more than the candidate.
+fn refusal() -> Failure {
+    let verdict = Verdict {
+        class: ErrorClass::ModelUnsupported,
+        scope: Scope::Candidate,
+        certainty: Certainty::Firm,
+        delay: None,
+        rule: "preview".into(),
+        layer: Layer::Operator,
+        matched: String::new(),
+        suspend: Some(false),
+        stop: false,
+        error: UpstreamError::default(),
+    };
+    Failure { verdict, progress: Progress::NotSent, fingerprint: 0 }
 }
 
 impl fmt::Display for Preview {
@@ -45,10 +85,14 @@ impl fmt::Display for Preview {
             }
         }
         match (&self.first, &self.ending) {
-            (Some((candidate, how)), _) => write!(f, "first      {candidate}  {}", chosen(*how)),
-            (None, Some(Ending::Failed(report))) => write!(f, "refused    {:?}", report.cause),
-            _ => write!(f, "waits      another request is looking whether a path works again"),
+            (Some((candidate, how)), _) => write!(f, "first      {candidate}  {}", chosen(*how))?,
+            (None, Some(Ending::Failed(report))) => write!(f, "refused    {:?}", report.cause)?,
+            _ => write!(f, "waits      another request is looking whether a path works again")?,
         }
+        for (candidate, how) in self.order.iter().skip(1) {
+            write!(f, "\nthen       {candidate}  {}", chosen(*how))?;
+        }
+        Ok(())
     }
 }
 
@@ -71,6 +115,8 @@ const fn chosen(how: How) -> &'static str {
         How::Affinity => "the conversation lives there",
         How::SoftLast | How::Unrested => "nothing healthier is left",
         How::LastResort => "only suspended paths are left, and it was left alone longest",
-        How::SameCredential | How::Elsewhere | How::Renewed => "it follows a failure",
+        How::SameCredential => "the next member on the same credential",
+        How::Elsewhere => "another upstream than the one that failed",
+        How::Renewed => "the same once more, with a renewed login",
     }
 }

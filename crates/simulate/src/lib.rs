@@ -5,6 +5,7 @@
 //! the seed; nothing here reads a clock, and whoever wants to know how long it took measures that outside.
 
 mod baseline;
+mod compare;
 mod contestant;
 mod day;
 mod dice;
@@ -20,6 +21,7 @@ mod written;
 use standin_policy::{Params, RoutingError};
 
 pub use baseline::Baseline;
+pub use compare::{Comparison, ComparisonError};
 pub use figures::Figures;
 pub use report::{Report, Row};
 pub use watch::Violation;

@@ -55,6 +55,30 @@ async fn s087_s092_an_empty_or_foreign_200_is_a_failure_that_falls_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_dry_run_names_the_whole_order_and_why_some_are_passed_by_and_changes_nothing() {
+    let stage = Stage::new(vec![
+        vec![Act::Reply(400, UNSUPPORTED)],
+        vec![Act::Reply(200, SERVED)],
+        vec![Act::Reply(200, SERVED)],
+    ]);
+    let order = || {
+        let preview = stage.conductor.preview("m", Operation::ChatCompletions).unwrap();
+        let order: Vec<_> = preview.order.iter().map(|(candidate, _)| candidate.to_string()).collect();
+        (order.join(" "), preview.to_string())
+    };
+    assert_eq!(order().0, "a/m1 b/m1 c/m1");
+    assert_eq!(order().0, "a/m1 b/m1 c/m1", "nothing was moved by asking");
+    assert_eq!(stage.calls(), [0, 0, 0]);
+    assert_eq!(stage.ask().await.status, 200);
+    let before = stage.conductor.store().export();
+    let (said, shown) = order();
+    assert_eq!(said, "c/m1 b/m1");
+    assert!(shown.contains("passed by  a/m1  suspended") && shown.contains("then       b/m1"), "{shown}");
+    assert_eq!((stage.conductor.store().export(), stage.calls()), (before, vec![1, 1, 0]));
+    assert!(stage.conductor.preview("nobody", Operation::ChatCompletions).is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn every_decision_can_be_read_by_the_request_id() {
     let stage = Stage::new(vec![vec![Act::Reply(400, UNSUPPORTED)], vec![Act::Reply(200, SERVED)]]);
     let request = stage.request(false);
