@@ -31,6 +31,8 @@ struct Agent {
     tries_websocket: bool,
     /// How often it asks for a model that the gateway does not have, if it can.
     asks_for_a_wrong_name: Option<usize>,
+    /// How often it asks when the prompt does not fit.
+    asks_when_too_long: RangeInclusive<usize>,
     /// How often it asks for an answer when every stream breaks after its first word.
     asks_when_cut: RangeInclusive<usize>,
     /// Whether it asks again when a stream has broken, and thus gets a whole answer from the stand-in.
@@ -57,6 +59,7 @@ impl Agent {
         show.bears_a_long_silence();
         show.pays_once_for_its_own_fault();
         show.is_told_of_a_wrong_name();
+        show.is_told_of_a_prompt_too_long();
         show.never_takes_half_an_answer_for_a_whole_one();
         show.gives_up_when_nothing_can_be_had().await;
         show.stage.assert_that_streams_are_well_formed();
@@ -170,6 +173,14 @@ impl Show {
         assert_eq!((asks, self.stage.calls(scene::OWN_FAULT)), (1, (1, 0)));
     }
 
+    /// The words and codes are left as they are, because agents act on them: they compact the conversation or stop.
+    fn is_told_of_a_prompt_too_long(&mut self) {
+        let (report, asks) = self.ask("ask", scene::TOO_LONG);
+        assert!(report.error.is_some(), "{report:?}");
+        assert_eq!(self.stage.calls(scene::TOO_LONG), (asks, 0), "{report:?}");
+        assert!(self.agent.asks_when_too_long.contains(&asks), "{asks} asks: {report:?}");
+    }
+
     fn is_told_of_a_wrong_name(&mut self) {
         let Some(wanted) = self.agent.asks_for_a_wrong_name else { return };
         let (report, asks) = self.ask("ask", "no-such-model");
@@ -219,6 +230,7 @@ async fn codex_cli() {
         lists: false,
         tries_websocket: true,
         asks_for_a_wrong_name: Some(1),
+        asks_when_too_long: 1..=2,
         asks_when_cut: 2..=6,
         recovers: true,
         asks_when_spent: 1..=1,
@@ -236,6 +248,7 @@ async fn claude_code() {
         lists: true,
         tries_websocket: false,
         asks_for_a_wrong_name: Some(2),
+        asks_when_too_long: 1..=2,
         asks_when_cut: 2..=2,
         recovers: true,
         asks_when_spent: 1..=1,
@@ -253,6 +266,7 @@ async fn gemini_cli() {
         lists: false,
         tries_websocket: false,
         asks_for_a_wrong_name: Some(1),
+        asks_when_too_long: 1..=2,
         asks_when_cut: 1..=4,
         recovers: true,
         asks_when_spent: 1..=1,
@@ -270,6 +284,7 @@ async fn opencode() {
         lists: false,
         tries_websocket: false,
         asks_for_a_wrong_name: None,
+        asks_when_too_long: 1..=2,
         asks_when_cut: 2..=2,
         recovers: true,
         asks_when_spent: 2..=2,

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{
     driver::{Driver, Language, Report},
-    speech::{CALLERS_FAULT, Dialect, Said},
+    speech::{CALLERS_FAULT, Dialect, Said, TOO_MANY},
     stage::{AFTER_THE_TOOL, COUNTED, FAULTS, Fault, Stage, WORDS, scene},
 };
 
@@ -158,13 +158,16 @@ impl Show {
     }
 
     fn pays_once_for_its_own_fault(&mut self) {
-        for what in ["plain", "stream"] {
-            let before = self.stage.calls(scene::OWN_FAULT);
-            let (report, requests) = self.ask(what, scene::OWN_FAULT);
-            let error = report.error.as_ref().unwrap_or_else(|| panic!("{what}: no error: {report:?}"));
-            assert!(error.message.contains(CALLERS_FAULT), "{what}: {error:?}");
-            let after = self.stage.calls(scene::OWN_FAULT);
-            assert_eq!((requests, after), (1, (before.0 + 1, before.1)), "{what}");
+        for (scene, told) in [(scene::OWN_FAULT, CALLERS_FAULT), (scene::TOO_LONG, TOO_MANY)] {
+            for what in ["plain", "stream"] {
+                let before = self.stage.calls(scene);
+                let (report, requests) = self.ask(what, scene);
+                let error =
+                    report.error.as_ref().unwrap_or_else(|| panic!("{what} {scene}: no error: {report:?}"));
+                assert!(error.message.contains(told), "{what} {scene}: {error:?}");
+                let after = self.stage.calls(scene);
+                assert_eq!((requests, after), (1, (before.0 + 1, before.1)), "{what} {scene}");
+            }
         }
     }
 

@@ -71,12 +71,15 @@ pub(crate) mod scene {
     pub(crate) const QUIET: &str = "quiet";
     /// The caller's own fault, whoever is asked.
     pub(crate) const OWN_FAULT: &str = "own-fault";
+    /// The prompt does not fit, whoever is asked.
+    pub(crate) const TOO_LONG: &str = "too-long";
     /// Both accounts have used up their allowance.
     pub(crate) const SPENT: &str = "spent";
     /// Both accounts have a wrong key.
     pub(crate) const REFUSED: &str = "refused";
 
-    pub(super) const ALL: [&str; 9] = [WORDS, SLOW, TOOLS, CUT, CUT_ONCE, QUIET, OWN_FAULT, SPENT, REFUSED];
+    pub(super) const ALL: [&str; 10] =
+        [WORDS, SLOW, TOOLS, CUT, CUT_ONCE, QUIET, OWN_FAULT, TOO_LONG, SPENT, REFUSED];
 }
 
 /// One client's stage.
@@ -244,6 +247,7 @@ impl Script {
             scene::CUT_ONCE if is_streaming && request.key() == A => self.break_off(&model),
             scene::QUIET if is_streaming => self.pause(&model, request.key() == A),
             scene::OWN_FAULT => trouble(Trouble::CallersFault),
+            scene::TOO_LONG => trouble(Trouble::TooLong),
             scene::SPENT => trouble(Trouble::QuotaExhausted),
             scene::REFUSED => trouble(Trouble::WrongKey),
             _ => match FAULTS.iter().find(|(name, _)| *name == scene) {

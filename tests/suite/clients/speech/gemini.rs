@@ -70,6 +70,11 @@ pub(super) fn error(model: &str, trouble: Trouble) -> (u16, Value) {
             (429, "RESOURCE_EXHAUSTED", message, daily_quota())
         }
         Trouble::CallersFault => (400, "INVALID_ARGUMENT", CALLERS_FAULT, json!([])),
+        Trouble::TooLong => {
+            let message =
+                "The input token count (250000) exceeds the maximum number of tokens allowed (200000).";
+            (400, "INVALID_ARGUMENT", message, json!([]))
+        }
     };
     (code, json!({"error": {"code": code, "message": message, "status": status, "details": details}}))
 }

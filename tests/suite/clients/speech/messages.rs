@@ -77,6 +77,9 @@ pub(super) fn error(model: &str, trouble: Trouble) -> (u16, Value) {
             (429, "rate_limit_error", "You have reached your usage limit; it resets in 5 hours.")
         }
         Trouble::CallersFault => (400, "invalid_request_error", CALLERS_FAULT),
+        Trouble::TooLong => {
+            (400, "invalid_request_error", "prompt is too long: 250000 tokens > 200000 maximum")
+        }
     };
     let error = json!({"type": kind, "message": message});
     (status, json!({"type": "error", "error": error, "request_id": "req_upstream_1"}))

@@ -57,6 +57,8 @@ pub(crate) enum Trouble {
     QuotaExhausted,
     /// The caller asked for something that makes no sense.
     CallersFault,
+    /// The prompt does not fit.
+    TooLong,
 }
 
 /// What a request asks of the provider.
@@ -68,6 +70,8 @@ pub(crate) enum Asked {
     Count,
 }
 
+/// What every dialect says of a prompt that does not fit: the number of its tokens.
+pub(crate) const TOO_MANY: &str = "250000";
 /// The text of the caller's own mistake, which every client has to show.
 pub(crate) const CALLERS_FAULT: &str = "the temperature of this request is not a number";
 
@@ -210,5 +214,9 @@ fn openai_error(model: &str, trouble: Trouble) -> (u16, Value) {
             (429, json!({"error": error}))
         }
         Trouble::CallersFault => (400, error(CALLERS_FAULT, "invalid_request_error", json!("invalid_type"))),
+        Trouble::TooLong => {
+            let message = "Your input exceeds the context window of this model: 250000 tokens, of 200000.";
+            (400, error(message, "invalid_request_error", json!("context_length_exceeded")))
+        }
     }
 }
