@@ -53,6 +53,7 @@ pub(crate) struct Upstream {
     keys: Vec<(String, String)>,
     models: BTreeMap<String, Vec<String>>,
     first_byte: &'static str,
+    limits: Option<&'static str>,
     more: String,
 }
 
@@ -66,6 +67,7 @@ impl Upstream {
             keys: Vec::new(),
             models: BTreeMap::new(),
             first_byte: "60s",
+            limits: None,
             more: String::new(),
         }
     }
@@ -94,6 +96,12 @@ impl Upstream {
         self
     }
 
+    /// Changes all its limits; the line replaces the one about the first byte.
+    pub(crate) fn limits(mut self, line: &'static str) -> Self {
+        self.limits = Some(line);
+        self
+    }
+
     /// Changes how long a first byte may take.
     pub(crate) fn first_byte(mut self, limit: &'static str) -> Self {
         self.first_byte = limit;
@@ -103,9 +111,12 @@ impl Upstream {
 
 impl fmt::Display for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, base_url, keys, models, first_byte, more } = self;
+        let Self { name, base_url, keys, models, first_byte, limits, more } = self;
         writeln!(f, "[[upstream]]\nname = {name:?}\nkind = \"openai-compat\"\nbase_url = {base_url:?}")?;
-        writeln!(f, "timeouts = {{ first_byte = {first_byte:?} }}")?;
+        match limits {
+            Some(line) => writeln!(f, "{line}")?,
+            None => writeln!(f, "timeouts = {{ first_byte = {first_byte:?} }}")?,
+        }
         f.write_str(more)?;
         for (id, key) in keys {
             writeln!(f, "[[upstream.credential]]\nid = {id:?}\nkey = {key:?}")?;

@@ -52,6 +52,13 @@ impl Program {
         Self::run(Command::new(python).arg(root().join("tests/support").join(script)).args(arguments))
     }
 
+    /// Sends it a signal, by the name that `kill` knows.
+    pub(crate) fn signal(&self, name: &str) {
+        crate::repository::output(
+            Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]),
+        );
+    }
+
     /// Starts any command with its lines in our hands.
     pub(crate) fn run(command: &mut Command) -> Self {
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
