@@ -16,9 +16,9 @@ default:
 # Everything that has to hold before and after a change.
 test: forget-skips format lint docs deny suite schedules skips
 
-# The long form: all of that, a minute of every fuzz target, what installs a gigabyte, and crowds at
-# their full size.
-long: test (fuzz "60") heavy crowds
+# The long form: all of that, a hundred thousand dropped requests, a minute of every fuzz target, what installs a
+# gigabyte, crowds at their full size, and an hour of load with faults.
+long seconds="3600": test dropped (fuzz "60") heavy crowds (soak seconds "200")
 
 # Tests with servers too heavy for every run.
 heavy:
@@ -50,10 +50,13 @@ scenarios:
     @cargo build --locked --quiet --bin proxy
     @STANDIN_PROXY="{{target}}/debug/proxy" STANDIN_TOOLS="{{tools}}" python3 tests/support/scenarios.py
 
-# The store under thread schedules that a model checker makes up; in a folder of its own, because all is built with it.
+# The store, and the policy over it, under thread schedules that a model checker makes up; in a folder of its own,
+# because all is built with it.
 schedules:
     RUSTFLAGS="--cfg shuttle" CARGO_TARGET_DIR="{{target}}/shuttle" \
         cargo test --locked --quiet -p standin-store --test schedules
+    RUSTFLAGS="--cfg shuttle" CARGO_TARGET_DIR="{{target}}/shuttle" \
+        cargo test --locked --quiet -p standin-policy --test interleavings
 
 # Feed every fuzz target, or those that are named, with made-up input for so many seconds each.
 fuzz seconds="60" *names:
@@ -68,6 +71,16 @@ crowds:
     cargo build --locked --quiet --release --bin proxy
     ulimit -n "$(ulimit -Hn)"; STANDIN_PROXY="{{target}}/release/proxy" cargo test --locked --quiet \
         -p standin-tests --test suite -- --ignored --nocapture --test-threads=1 edge::
+
+# A hundred thousand requests that are dropped at any await point.
+dropped:
+    STANDIN_LONG=1 cargo test --locked --quiet -p standin-conductor --test requests -- dropped
+
+# Load with faults for so many seconds at so many requests per second: nothing lost, nothing leaks, nothing grows.
+soak seconds="3600" rate="200":
+    cargo build --locked --quiet --bin proxy
+    STANDIN_PROXY="{{target}}/debug/proxy" STANDIN_SOAK="{{seconds}}" STANDIN_SOAK_RATE="{{rate}}" \
+        cargo test --locked --quiet -p standin-tests --test suite -- --nocapture d8_under_load
 
 # Measure the fault table of the README anew.
 faults:
@@ -102,4 +115,4 @@ skips:
 
 [private]
 forget-skips:
-    @mkdir -p "$(dirname "$STANDIN_SKIPS")" && : > "$STANDIN_SKIPS"
+    @mkdir -p "$(dirname "$STANDIN_SKIPS")" && : > "$STANDIN_SKIPS" && rm -f "$(dirname "$STANDIN_SKIPS")/figures.txt"

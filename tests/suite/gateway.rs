@@ -282,6 +282,20 @@ impl Gateway {
         Memory { now: bytes("VmRSS:"), peak: bytes("VmHWM:") }
     }
 
+    /// How many descriptors it holds.
+    pub(crate) fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
+    }
+
+    /// Where its operator's listener is.
+    pub(crate) fn desk(&self) -> SocketAddr {
+        let log = self.log();
+        let line =
+            log.lines().find(|line| line.contains("the operator's listener is open")).expect("[admin]");
+        let line: Value = serde_json::from_str(line).unwrap();
+        line["fields"]["address"].as_str().unwrap().parse().unwrap()
+    }
+
     /// How long it has had a processor since its start.
     pub(crate) fn processor_time(&self) -> Duration {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();

@@ -30,6 +30,7 @@ mod repository;
 mod scenarios;
 mod security;
 mod sizes;
+mod soak;
 mod stories;
 mod streaming;
 mod supply;

@@ -110,7 +110,8 @@ async fn b10_every_upstream_is_killed_and_every_caller_is_told_at_once_and_serve
     }
     let port = one.address.port();
     let killed = now();
-    (one.signal("KILL"), two.signal("KILL"));
+    one.signal("KILL");
+    two.signal("KILL");
     for stream in streams {
         let took = ends_with_an_error(stream, killed).await;
         assert!(took < SLACK, "a killed upstream is noticed at once, not after {took:?}");

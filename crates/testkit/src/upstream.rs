@@ -27,11 +27,16 @@ pub struct ScriptedUpstream {
 #[derive(Default)]
 pub(crate) struct Log {
     received: Mutex<Vec<Received>>,
+    /// Nothing is kept: for runs of hours.
+    is_forgetful: bool,
     changed: Notify,
 }
 
 impl Log {
     pub(crate) fn add(&self, mut request: Received) -> Received {
+        if self.is_forgetful {
+            return request;
+        }
         let mut all = self.received.lock().unwrap();
         request.number = all.len();
         all.push(request.clone());
@@ -41,7 +46,9 @@ impl Log {
     }
 
     pub(crate) fn mark_gone(&self, number: usize) {
-        self.received.lock().unwrap()[number].gone_at = Some(crate::now());
+        if let Some(request) = self.received.lock().unwrap().get_mut(number) {
+            request.gone_at = Some(crate::now());
+        }
         self.changed.notify_waiters();
     }
 }
@@ -52,11 +59,23 @@ impl ScriptedUpstream {
     /// # Panics
     /// When no local port can be had.
     pub async fn start(script: impl Fn(&Received) -> Play + Send + Sync + 'static) -> Self {
+        Self::listen(script, Log::default()).await
+    }
+
+    async fn listen(script: impl Fn(&Received) -> Play + Send + Sync + 'static, log: Log) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind a local port");
         let address = listener.local_addr().expect("know the own address");
-        let (log, script) = (Arc::new(Log::default()), Arc::new(script) as Script);
+        let (log, script) = (Arc::new(log), Arc::new(script) as Script);
         let accepting = tokio::spawn(accept(listener, script, log.clone()));
         Self { address, log, accepting }
+    }
+
+    /// Starts an upstream that answers for hours without remembering what it was asked.
+    ///
+    /// # Panics
+    /// When no local port can be had.
+    pub async fn forgetful(script: impl Fn(&Received) -> Play + Send + Sync + 'static) -> Self {
+        Self::listen(script, Log { is_forgetful: true, ..Log::default() }).await
     }
 
     /// Starts an upstream that answers everything in the same way.
