@@ -21,9 +21,11 @@ pub struct Preview {
     pub first: Option<(Candidate, How)>,
     /// Where it would go on if every candidate refused, in order, the first one included.
     pub order: Vec<(Candidate, How)>,
+    /// What would not be tried, and why.
+    pub passed: Vec<(Candidate, Skip)>,
     /// How the request would end at once, if no attempt would be made.
     pub ending: Option<Ending>,
-    /// Every candidate that was looked at before the first attempt, and why it was passed over.
+    /// Every decision up to the first attempt.
     pub trail: Trail,
 }
 
@@ -37,24 +39,28 @@ impl Conductor {
         let params = Params { attempts_max: u32::MAX, credentials_max: 0, rounds: 0, ..(*params).clone() };
         let mut run = Run::new(routing, Arc::new(params), route, Ask::new(operation, 0));
         let now = self.now();
-        let mut preview = match run.next(now, &snapshot.session) {
-            Step::Attempt(attempt) => {
-                let first = Some((run.candidate(&attempt), attempt.how));
-                Preview { first, order: vec![], ending: None, trail: run.trail().clone() }
-            }
-            Step::Wait { .. } => {
-                Preview { first: None, order: vec![], ending: None, trail: run.trail().clone() }
-            }
-            Step::Finish(ending) => {
-                Preview { first: None, order: vec![], ending: Some(ending), trail: run.trail().clone() }
-            }
+        let (first, ending) = match run.next(now, &snapshot.session) {
+            Step::Attempt(attempt) => (Some((run.candidate(&attempt), attempt.how)), None),
+            Step::Wait { .. } => (None, None),
+            Step::Finish(ending) => (None, Some(ending)),
         };
+        let mut preview =
+            Preview { first, order: vec![], passed: vec![], ending, trail: run.trail().clone() };
         // Nothing is claimed and no effect is carried out, so nobody but this run learns of these refusals.
         while let Step::Attempt(attempt) = run.next(now, &snapshot.session)
             && preview.order.len() < ORDER_MAX
         {
             preview.order.push((run.candidate(&attempt), attempt.how));
             let _ = run.record(now, Outcome::Failure(Box::new(refusal())), &snapshot.session);
+        }
+        for note in run.trail().notes() {
+            if let Note::Skipped { candidate, why } = note {
+                let candidate = run.trail().candidate(*candidate);
+                let is_told = preview.passed.iter().any(|(told, _)| *told == candidate);
+                if !is_told && preview.order.iter().all(|(tried, _)| *tried != candidate) {
+                    preview.passed.push((candidate, *why));
+                }
+            }
         }
         Some(preview)
     }
@@ -79,10 +85,8 @@ fn refusal() -> Failure {
 
 impl fmt::Display for Preview {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for note in self.trail.notes() {
-            if let Note::Skipped { candidate, why } = note {
-                writeln!(f, "passed by  {}  {}", self.trail.candidate(*candidate), skipped(*why))?;
-            }
+        for (candidate, why) in &self.passed {
+            writeln!(f, "passed by  {candidate}  {}", skipped(*why))?;
         }
         match (&self.first, &self.ending) {
             (Some((candidate, how)), _) => write!(f, "first      {candidate}  {}", chosen(*how))?,
