@@ -104,7 +104,8 @@ impl Conductor {
         ask.pin = request.pin.clone();
         ask.affinity = self.affinity(&request);
         ask.speaking = speaking;
-        let run = Run::new(Arc::clone(&snapshot.routing), Arc::clone(&snapshot.params), route, ask);
+        let params = if counting.is_some() { &snapshot.hasty } else { &snapshot.params };
+        let run = Run::new(Arc::clone(&snapshot.routing), Arc::clone(params), route, ask);
         let (dialect, is_streaming, form) = (call.dialect, call.is_streaming, call.stream_form());
         let (hold_max, keep_alive) = (snapshot.params.hold_max, snapshot.params.keep_alive);
         let is_head_out = Arc::new(AtomicBool::new(false));

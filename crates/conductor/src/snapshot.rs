@@ -1,6 +1,6 @@
 //! Everything one configuration says, ready to be used: replaced as a whole by a reload, kept by requests that run.
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use standin_classify::{Classifier, Trust};
 use standin_core::{CredentialId, Dialect, Operation, UpstreamId};
@@ -23,6 +23,8 @@ pub struct Assembly {
 pub struct Snapshot {
     pub(crate) routing: Arc<Routing>,
     pub(crate) params: Arc<Params>,
+    /// For counting, which waits for nobody: what no upstream counts now is counted here.
+    pub(crate) hasty: Arc<Params>,
     pub(crate) classifier: Classifier,
     /// What is remembered, seen through this configuration's numbers.
     pub(crate) session: Session,
@@ -93,7 +95,8 @@ impl Snapshot {
                 row.contains(&false).then_some(row)
             })
         });
-        Self { routing, params, classifier, session, executors, upstreams, speaking }
+        let hasty = Arc::new(Params { rounds: 0, wait_max: Duration::ZERO, ..Params::clone(&params) });
+        Self { routing, params, hasty, classifier, session, executors, upstreams, speaking }
     }
 
     /// What may be routed to.
