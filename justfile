@@ -17,8 +17,8 @@ default:
 test: forget-skips format lint docs deny suite schedules skips
 
 # The long form: all of that, a hundred thousand dropped requests, a minute of every fuzz target, what installs a
-# gigabyte, crowds at their full size, and an hour of load with faults.
-long seconds="3600": test dropped (fuzz "60") heavy crowds (soak seconds "200")
+# gigabyte, crowds at their full size, the instructions of a call against their baseline, and an hour of load with faults.
+long seconds="3600": test dropped (fuzz "60") heavy crowds (bench-instructions "--quick") (soak seconds "200")
 
 # Tests with servers too heavy for every run.
 heavy:
