@@ -134,14 +134,15 @@ impl Matcher {
         hits.prepare(self.chains);
         let bytes = text.as_bytes();
         let (mut finds, mut statement) = (0, 0);
-        let mut was_letter = false;
-        for (start, byte) in bytes.iter().enumerate() {
+        let mut next = 0;
+        while let Some(byte) = bytes.get(next) {
+            let start = next;
             let is_letter = IS_LETTER[usize::from(*byte)];
             // A spelling begins where a word or a sign does, never inside of either.
-            if is_letter && was_letter {
-                continue;
+            next += 1;
+            if is_letter {
+                next += bytes[next..].iter().take_while(|byte| IS_LETTER[usize::from(**byte)]).count();
             }
-            was_letter = is_letter;
             if self.spellings.begins(*byte) {
                 self.spellings.walk(&bytes[start..], |number, len| {
                     let end = start + len;

@@ -65,26 +65,32 @@ static PART: [u8; 256] = {
 pub(crate) fn scrub(text: &str, bytes_max: usize) -> String {
     let mut out = String::with_capacity(text.len().min(bytes_max));
     // What lies between `done` and the place we are at is harmless and not copied yet.
-    let (mut done, mut start, mut made) = (0, 0, part::NONE);
-    // A blank behind the text ends its last word.
-    for (at, byte) in text.bytes().chain([b' ']).enumerate() {
-        let part = PART[usize::from(byte)];
-        if part == part::LETTER || part == part::RARE {
+    let (mut done, mut start) = (0, 0);
+    let bytes = text.as_bytes();
+    while start <= bytes.len() {
+        let (mut at, mut made) = (start, part::NONE);
+        // The end of the text ends its last word.
+        let mut part = part::NONE;
+        for byte in &bytes[start..] {
+            part = PART[usize::from(*byte)];
+            if part & (part::LETTER | part::RARE) == 0 {
+                break;
+            }
             made |= part;
-            continue;
+            at += 1;
         }
         if out.len() + (start - done) >= bytes_max {
             break;
         }
         if start < at
-            && may_be_secret(text.as_bytes(), start, at, made)
+            && may_be_secret(bytes, start, at, made)
             && is_secret(&text[start..at], &text[..start])
         {
             out.push_str(&text[done..start]);
             out.push_str(HIDDEN);
             done = at;
         }
-        (start, made) = (at + 1, part::NONE);
+        start = at + 1;
         if part == part::HIDDEN {
             let after = text[at..].chars().next().filter(|c| c.is_control()).map(char::len_utf8);
             if let Some(len) = after {

@@ -78,9 +78,11 @@ pub(crate) fn normalise(text: &str, models: &[&str], out: &mut String) -> bool {
             at += 1;
         }
         let word = Word { text: &text[start..at], made, name_near: name_near > 0 };
-        let may_be_name =
-            name_near > 0 || made != made_of::LOWER || lengths >> word.text.len().min(63) & 1 == 1;
-        if may_be_name {
+        // A plain word behind a blank is a name only if it is one we asked for.
+        let stays = made == made_of::LOWER
+            && (name_near == 0 || bytes[start - 1] == b' ')
+            && (lengths >> word.text.len().min(63) & 1 == 0 || !is_asked_for(word.text, models));
+        if !stays {
             out.push_str(&text[done..start]);
             masked |= word.push(models, text[at..].starts_with(is_quote), out);
             done = at;
@@ -250,7 +252,7 @@ impl Word<'_> {
         if core.is_empty() {
             return false;
         }
-        if core.len() > 1 && models.iter().any(|name| is_name(name, core)) {
+        if is_asked_for(core, models) {
             return true;
         }
         let has = |what: u8| self.made & what != 0;
@@ -286,6 +288,11 @@ fn push_lower(text: &str, out: &mut String) {
     out[start..].make_ascii_lowercase();
 }
 
+/// Whether `core` is one of the names we asked for; a single letter never is.
+fn is_asked_for(core: &str, models: &[&str]) -> bool {
+    core.len() > 1 && models.iter().any(|name| is_name(name, core))
+}
+
 /// Whether `core` is a name we asked for, or the last part of one such as `openai/gpt-4o`.
 fn is_name(name: &str, core: &str) -> bool {
     match name.len().checked_sub(core.len()) {
@@ -311,6 +318,9 @@ fn is_built_like_name(core: &str) -> bool {
 
 /// Whether the words before say that a model's name comes now.
 fn stands_as_name(core: &str, quote_follows: bool, is_built_like_name: bool, before: &str) -> bool {
+    if !before.ends_with(['=', '\'']) && !is_built_like_name {
+        return false;
+    }
     if ["none", "null", "undefined", "nil"].iter().any(|nothing| core.eq_ignore_ascii_case(nothing)) {
         return false;
     }

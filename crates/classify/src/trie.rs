@@ -16,8 +16,8 @@ struct Node {
     child: u32,
     /// Where the numbers of the spellings that end here begin.
     ends: u32,
-    /// Where the rest stands, if only one spelling goes on from here; 0 if not.
-    tail: u32,
+    /// What all spellings that lead here share behind that byte: it is compared at once, not step by step.
+    run: &'static [u8],
 }
 
 /// How many pairs of ASCII there are.
@@ -33,8 +33,6 @@ pub(crate) struct Trie {
     pairs: Vec<u32>,
     /// Numbers of spellings, those that end at one node side by side.
     ends: Vec<u16>,
-    /// What is left of spellings that no other one shares anything with.
-    tails: Vec<(u16, &'static [u8])>,
 }
 
 impl Trie {
@@ -50,7 +48,6 @@ impl Trie {
             roots: [0; 256],
             pairs: vec![0; PAIRS],
             ends: Vec::new(),
-            tails: vec![(0, &[])],
         };
         // Nodes whose children are still missing, with the spellings below them and their depth.
         let mut open = std::collections::VecDeque::from([(0_usize, 0_usize, sorted.len(), 0_usize)]);
@@ -71,13 +68,10 @@ impl Trie {
                 if depth == 0 {
                     trie.roots[usize::from(byte)] = u32::try_from(child).ok()?;
                 }
-                let (text, number) = sorted[from];
-                if same == 1 && depth > 0 && text.len() > depth + 1 {
-                    trie.nodes[child].tail = u32::try_from(trie.tails.len()).ok()?;
-                    trie.tails.push((number, &text[depth + 1..]));
-                } else {
-                    open.push_back((child, from, from + same, depth + 1));
-                }
+                // The first two bytes are looked up, so only what follows them can be a run.
+                let run = if depth == 0 { &[] } else { shared(&sorted[from..from + same], depth + 1) };
+                trie.nodes[child].run = run;
+                open.push_back((child, from, from + same, depth + 1 + run.len()));
                 from += same;
             }
         }
@@ -112,30 +106,35 @@ impl Trie {
         if at == 0 {
             return;
         }
-        let mut node = self.nodes[at];
-        let mut rest = bytes[len..].iter();
+        let mut node = &self.nodes[at];
         loop {
+            if !node.run.is_empty() {
+                if !bytes[len..].starts_with(node.run) {
+                    return;
+                }
+                len += node.run.len();
+            }
             if node.end_count > 0 {
                 let first = node.ends as usize;
                 for number in &self.ends[first..first + usize::from(node.end_count)] {
                     found(*number, len);
                 }
             }
-            if node.tail != 0 {
-                let (number, tail) = self.tails[node.tail as usize];
-                if bytes[len..].starts_with(tail) {
-                    found(number, len + tail.len());
-                }
-                return;
-            }
-            let Some(byte) = rest.next() else { return };
+            let Some(byte) = bytes.get(len) else { return };
             let child = node.child as usize;
             let children = &self.nodes[child..child + usize::from(node.children)];
             let Some(next) = children.iter().find(|child| child.byte == *byte) else { return };
-            node = *next;
+            node = next;
             len += 1;
         }
     }
+}
+
+/// What all of these sorted spellings have in common from `depth` on.
+fn shared(sorted: &[(&'static [u8], u16)], depth: usize) -> &'static [u8] {
+    let (Some((first, _)), Some((last, _))) = (sorted.first(), sorted.last()) else { return &[] };
+    let same = first[depth..].iter().zip(&last[depth..]).take_while(|(one, other)| one == other);
+    &first[depth..depth + same.count()]
 }
 
 #[cfg(test)]
