@@ -43,7 +43,7 @@ pub(crate) fn is_challenge(body: &str) -> bool {
 pub(crate) fn words(body: &str, out: &mut String) {
     let mut rest = body;
     let limit = out.len() + WORDS_BYTES_MAX;
-    while let Some(open) = rest.find('<') {
+    while let Some(open) = memchr::memchr(b'<', rest.as_bytes()) {
         push(&rest[..open], limit, out);
         let tag = &rest[open..];
         let is_hidden =
@@ -53,7 +53,7 @@ pub(crate) fn words(body: &str, out: &mut String) {
         } else if is_hidden("script") || is_hidden("style") {
             tag.find("</").and_then(|close| Some(close + tag[close..].find('>')? + 1))
         } else {
-            tag.find('>').map(|at| at + 1)
+            memchr::memchr(b'>', tag.as_bytes()).map(|at| at + 1)
         };
         let Some(end) = end.filter(|_| out.len() < limit) else { return };
         out.push(' ');

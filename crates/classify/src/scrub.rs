@@ -82,9 +82,7 @@ pub(crate) fn scrub(text: &str, bytes_max: usize) -> String {
         if out.len() + (start - done) >= bytes_max {
             break;
         }
-        if start < at
-            && may_be_secret(bytes, start, at, made)
-            && is_secret(&text[start..at], &text[..start])
+        if start < at && may_be_secret(bytes, start, at, made) && is_secret(&text[start..at], &text[..start])
         {
             out.push_str(&text[done..start]);
             out.push_str(HIDDEN);

@@ -87,6 +87,9 @@ pub(crate) fn normalise(text: &str, models: &[&str], out: &mut String) -> bool {
             masked |= word.push(models, text[at..].starts_with(is_quote), out);
             done = at;
         }
+        if stays && bytes.get(at) == Some(&b' ') {
+            at += 1;
+        }
         name_near = if word.tells_name() { NAME_WORDS_MAX } else { name_near.saturating_sub(1) };
     }
     out.push_str(&text[done..at]);

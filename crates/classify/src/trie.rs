@@ -14,6 +14,8 @@ struct Node {
     end_count: u8,
     /// The first of the children.
     child: u32,
+    /// A bit for every byte that may follow, by its last six bits: most of what does not fit is seen here.
+    may_follow: u64,
     /// Where the numbers of the spellings that end here begin.
     ends: u32,
     /// What all spellings that lead here share behind that byte: it is compared at once, not step by step.
@@ -43,12 +45,10 @@ impl Trie {
             sorted.push((text.as_bytes(), u16::try_from(number).ok()?));
         }
         sorted.sort_unstable();
-        let mut trie = Self {
-            nodes: vec![Node::default()],
-            roots: [0; 256],
-            pairs: vec![0; PAIRS],
-            ends: Vec::new(),
-        };
+        let mut trie =
+            Self { nodes: vec![Node::default()], roots: [0; 256], pairs: vec![0; PAIRS], ends: Vec::new() };
+        // First byte, place and number of the spellings below each child of one node.
+        let mut below = Vec::new();
         // Nodes whose children are still missing, with the spellings below them and their depth.
         let mut open = std::collections::VecDeque::from([(0_usize, 0_usize, sorted.len(), 0_usize)]);
         while let Some((node, mut from, to, depth)) = open.pop_front() {
@@ -59,20 +59,27 @@ impl Trie {
                 from += 1;
             }
             trie.nodes[node].child = u32::try_from(trie.nodes.len()).ok()?;
+            below.clear();
             while from < to {
                 let byte = sorted[from].0[depth];
                 let same = sorted[from..to].iter().take_while(|(text, _)| text[depth] == byte).count();
-                let child = trie.nodes.len();
-                trie.nodes.push(Node { byte, ..Node::default() });
-                trie.nodes[node].children += 1;
-                if depth == 0 {
-                    trie.roots[usize::from(byte)] = u32::try_from(child).ok()?;
-                }
-                // The first two bytes are looked up, so only what follows them can be a run.
-                let run = if depth == 0 { &[] } else { shared(&sorted[from..from + same], depth + 1) };
-                trie.nodes[child].run = run;
-                open.push_back((child, from, from + same, depth + 1 + run.len()));
+                below.push((byte, from, same));
                 from += same;
+            }
+            // Those that many spellings begin with are met most often, so they are looked at first.
+            below.sort_by_key(|(_, _, same)| std::cmp::Reverse(*same));
+            for (byte, from, same) in &below {
+                let (from, to) = (*from, from + same);
+                let child = trie.nodes.len();
+                // The first two bytes are looked up, so only what follows them can be a run.
+                let run = if depth == 0 { &[] } else { shared(&sorted[from..to], depth + 1) };
+                trie.nodes.push(Node { byte: *byte, run, ..Node::default() });
+                trie.nodes[node].children += 1;
+                trie.nodes[node].may_follow |= 1 << (byte & 63);
+                if depth == 0 {
+                    trie.roots[usize::from(*byte)] = u32::try_from(child).ok()?;
+                }
+                open.push_back((child, from, to, depth + 1 + run.len()));
             }
         }
         for first in 0..128_usize {
@@ -121,6 +128,9 @@ impl Trie {
                 }
             }
             let Some(byte) = bytes.get(len) else { return };
+            if node.may_follow >> (byte & 63) & 1 == 0 {
+                return;
+            }
             let child = node.child as usize;
             let children = &self.nodes[child..child + usize::from(node.children)];
             let Some(next) = children.iter().find(|child| child.byte == *byte) else { return };
