@@ -98,13 +98,12 @@ pub fn observe(old: Option<&Suspension>, seen: &Observation, probe_max: Duration
 /// The join of two entries of the same (scope, class): commutative, associative and idempotent.
 #[must_use]
 pub fn merge(a: Suspension, b: Suspension) -> Suspension {
-    let (since, until) = (a.since.max(b.since), a.until.max(b.until));
-    let hinted_until = a.hinted_until.max(b.hinted_until);
+    let (until, hinted_until) = (a.until.max(b.until), a.hinted_until.max(b.hinted_until));
     let (probe_at, probed_at) = (a.probe_at.max(b.probe_at), a.probed_at.max(b.probed_at));
     let strikes = a.strikes.max(b.strikes);
-    // The words are those of the last failure; ties fall to the greater text, so that order cannot matter.
+    // `since` and the words are those of the last failure; ties fall to the greater text, so that order cannot matter.
     let later = if words(&a) >= words(&b) { a } else { b };
-    Suspension { since, until, hinted_until, probe_at, probed_at, strikes, ..later }
+    Suspension { until, hinted_until, probe_at, probed_at, strikes, ..later }
 }
 
 fn words(entry: &Suspension) -> (Moment, u16, &str, &str) {

@@ -12,6 +12,7 @@ mod classes;
 mod crowds;
 mod errors;
 mod faults;
+mod ladders;
 mod model;
 mod pools;
 mod replay;
