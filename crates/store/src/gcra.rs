@@ -94,6 +94,7 @@ mod tests {
     #[test]
     fn a_full_bucket_gives_its_burst_and_then_three_tokens_a_second() {
         let (bucket, drip) = (Bucket::full(), Drip::new(RATE));
+        assert!(bucket.has_token(&drip, Moment::from_secs(100)));
         assert_eq!(drained(&bucket, &drip, Moment::from_secs(100)), 10);
         assert!(!bucket.has_token(&drip, Moment::from_secs(100)));
         assert_eq!(drained(&bucket, &drip, Moment::from_secs(101)), 3);

@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
-use standin_core::{Certainty, ErrorClass, Moment, Suspension};
+use standin_core::{Candidate, Certainty, ErrorClass, Moment, ScopeKey, Suspension};
 use standin_policy::{Observation, Params, forgotten_at, merge, observe, sentence};
+use standin_store::Shown;
 
 use crate::transcript::{World, failure};
 
@@ -195,4 +196,39 @@ fn evidence_is_the_first_line_that_says_anything_cut_at_a_letter_within_two_hund
     assert_eq!(kept(&"a".repeat(201)), "a".repeat(200));
     assert_eq!(kept(&"é".repeat(150)), "é".repeat(100));
     assert_eq!(kept(&format!("a{}", "é".repeat(150))), format!("a{}", "é".repeat(99)));
+}
+
+/// Who would be called so many seconds after a path of two failed for the `strikes`th time, the other being healthy.
+fn called(class: ErrorClass, strikes: u32, secs_later: u64) -> String {
+    let mut world = World::new("c1/m1 c2/m1");
+    let due = world.now + Duration::from_secs(10);
+    let suspension = Suspension {
+        class,
+        since: world.now,
+        until: due,
+        probe_at: due,
+        probed_at: world.now,
+        strikes,
+        ..first()
+    };
+    let key = ScopeKey::Candidate(Candidate { credential: "c1".into(), model: "m1".into() });
+    world.store.import([Shown { key, suspension }], merge);
+    world.now = world.now + Duration::from_secs(secs_later);
+    world.dry_run("")
+}
+
+#[test]
+fn while_others_serve_a_path_rests_longer_with_every_strike_up_to_an_end() {
+    use ErrorClass as C;
+    let flapping = [(0, 90), (1, 90), (2, 180), (3, 270), (4, 360), (5, 360), (u32::MAX, 360)];
+    let unsupported =
+        [(0, 1800), (1, 1800), (2, 3600), (3, 7200), (4, 14_400), (5, 21_600), (u32::MAX, 21_600)];
+    for (class, rests) in
+        [(C::ServerError, flapping), (C::RateLimited, flapping), (C::ModelUnsupported, unsupported)]
+    {
+        for (strikes, rest) in rests {
+            assert_eq!(called(class, strikes, rest - 1), "c2/m1", "{class}, strike {strikes}");
+            assert_eq!(called(class, strikes, rest), "c1/m1", "{class}, strike {strikes}");
+        }
+    }
 }
