@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use standin_core::{CredentialId, ErrorClass, ScopeKey};
+use standin_core::{CredentialId, Entry, ErrorClass, ScopeKey};
 use standin_policy::Upstream;
 
 use crate::transcript::{World, check, failure};
@@ -217,6 +217,18 @@ fn s057_a_rate_limit_while_counting_suspends_only_counting_there() {
 }
 
 #[test]
+fn s057_a_limit_of_the_whole_account_while_counting_suspends_only_counting_there() {
+    for class in ["rate_limited", "quota_exhausted"] {
+        let mut world = World::new("c1/m1 c2/m1");
+        world.tells(&format!(
+            "count {class}@credential(60s) ok => c1/m1 c2/m1 | served
+             ok => c1/m1 | served"
+        ));
+        assert_eq!(world.suspended(), [format!("c1/m1 for count_tokens {class} 60s")]);
+    }
+}
+
+#[test]
 fn s057_counting_may_use_a_suspended_path_unless_its_key_is_rejected_or_unpaid() {
     for class in ["rate_limited(60s)", "model_unsupported", "quota_exhausted(2h)"] {
         let mut world = World::new("c1/m1");
@@ -247,6 +259,26 @@ fn s058_with_suspending_off_nothing_is_suspended_for_any_class() {
         ));
         assert!(world.store.export().is_empty());
     }
+}
+
+#[test]
+fn s058_with_suspending_off_a_request_still_keeps_off_what_it_has_just_seen_fail() {
+    let mut world = World::with("c1/m1 c1/m2 c2/m1", |_, params| params.suspend = false);
+    world.tells("auth_failed auth_failed => c1/m1 c2/m1 | auth_failed 1800s");
+}
+
+#[test]
+fn s058_with_suspending_off_nobody_probes_what_is_due_again() {
+    let mut world = World::with("c1/m1 c2/m1", |_, params| params.suspend = false);
+    let (mut flight, _) = world.begin("");
+    assert_eq!(world.advance(&mut flight), None);
+    world.answer(&mut flight, "connect!unsent");
+    world.now = world.now + Duration::from_secs(1);
+    assert_eq!(world.advance(&mut flight), None);
+    assert_eq!(
+        (flight.path.as_str(), flight.run.current().unwrap().claim.entry),
+        ("c1/m1 c2/m1 ", Entry::Free)
+    );
 }
 
 #[test]
