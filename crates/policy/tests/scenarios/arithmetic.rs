@@ -241,6 +241,23 @@ fn s057_counting_may_use_a_suspended_path_unless_its_key_is_rejected_or_unpaid()
     }
 }
 
+#[test]
+fn s057_counting_keeps_off_what_fails_right_now_and_off_nothing_else() {
+    let story = |class: &str, told: &str, first: &str| {
+        let mut world = World::new("c1/m1 c2/m1");
+        world.tells(&format!(
+            "pin=c1 {class} => c1/m1 | {told}
+             ok => c2/m1 | served
+             count ok => {first}/m1 | served
+             +60s
+             count ok => c1/m1 | served"
+        ));
+    };
+    story("timeout(60s)", "timeout 60s", "c2");
+    story("rate_limited(60s)", "rate_limited 60s", "c1");
+    story("rate_limited(90s)", "rate_limited 90s", "c1");
+}
+
 fn told(class: &str) -> &str {
     match class {
         "rate_limited(60s)" => "rate_limited 60s",
