@@ -163,6 +163,8 @@ fn joining_two_entries_keeps_the_latest_of_each_and_the_words_of_the_last_failur
     let early = Suspension {
         probed_at: Moment::from_secs(1300),
         until: Moment::from_secs(4000),
+        hinted_until: Moment::from_secs(4000),
+        probe_at: Moment::from_secs(1900),
         strikes: 3,
         evidence: "early".into(),
         ..first()
@@ -170,14 +172,12 @@ fn joining_two_entries_keeps_the_latest_of_each_and_the_words_of_the_last_failur
     let late = Suspension {
         since: Moment::from_secs(1200),
         probed_at: Moment::from_secs(1200),
-        probe_at: Moment::from_secs(1900),
-        hinted_until: Moment::from_secs(1900),
         evidence: "late".into(),
         ..first()
     };
     let joined = merge(early.clone(), late.clone());
     assert_eq!(joined, merge(late.clone(), early.clone()));
-    assert_eq!(joined, Suspension { probed_at: early.probed_at, until: early.until, strikes: 3, ..late });
+    assert_eq!(joined, Suspension { since: late.since, evidence: "late".into(), ..early });
 }
 
 #[test]
