@@ -7,6 +7,7 @@ tools := target / "tools"
 deny_version := "0.20.2"
 fuzz_version := "0.13.2"
 auditable_version := "0.7.7"
+mutants_version := "27.1.0"
 export STANDIN_SKIPS := target / "suite" / "skipped.txt"
 
 # Show what there is.
@@ -61,6 +62,10 @@ schedules:
 # Feed every fuzz target, or those that are named, with made-up input for so many seconds each.
 fuzz seconds="60" *names:
     tests/support/fuzz.sh "{{target}}" "{{fuzz_version}}" "{{seconds}}" {{names}}
+
+# Change one thing at a time where decisions are made, or in the files that are named: what no test notices is printed.
+mutants *files:
+    tests/support/mutants.sh "{{target}}" "{{mutants_version}}" {{files}}
 
 # The binary as it is given away, the list of its parts and the checksums of both, in target/dist.
 release:

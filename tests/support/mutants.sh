@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# mutants.sh TARGET VERSION [FILE...]: changes one thing at a time in the rooms that decide and remember, or in the files
+# that are named (`crates/policy/src/suspend.rs`), and runs the tests of both rooms; a change that no test notices is a
+# survivor. What survives with a reason is in docs/mutants.md. Works on a copy; results in TARGET/mutants/mutants.out.
+set -euo pipefail
+target=$1 version=$2
+shift 2
+root=$(cd "$(dirname "$0")/../.." && pwd)
+tools="$target/tools"
+# Seconds one run of the tests may take before it counts as a hang, which is as good as a failure.
+timeout_seconds=60
+# The rooms where a wrong number or comparison makes a wrong decision.
+if [ $# -eq 0 ]; then
+    set -- crates/policy/src/{suspend,ladder,standing,blame,select,survey,state}.rs \
+        crates/store/src/{gcra,ledger,board,rings}.rs
+fi
+
+mutants=""
+for place in "$(command -v cargo-mutants || true)" "$tools/bin/cargo-mutants"; do
+    if [ -x "$place" ] && [ "$("$place" mutants --version)" = "cargo-mutants $version" ]; then mutants=$place && break; fi
+done
+if [ -z "$mutants" ]; then
+    CARGO_TARGET_DIR="$tools/build" cargo install --quiet --locked --root "$tools" --version "$version" cargo-mutants
+    rm -rf "$tools/build"
+    mutants="$tools/bin/cargo-mutants"
+fi
+
+files=()
+for file in "$@"; do files+=(--file "$file"); done
+mkdir -p "$target/mutants"
+# A target of its own: what is built from changed code must never be taken for the real thing. Left out are a test of
+# real time, which on a busy machine would fail for any change, and one of a million requests, which takes too long.
+CARGO_TARGET_DIR="$target/mutants/build" "$mutants" mutants --dir "$root" --output "$target/mutants" --no-shuffle \
+    --timeout "$timeout_seconds" --test-package standin-policy --test-package standin-store \
+    --cargo-arg=--locked --cargo-arg=--tests "${files[@]}" \
+    -- -- --skip n4_a_million --skip s127_
