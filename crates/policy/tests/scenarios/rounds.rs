@@ -42,6 +42,16 @@ fn s069_the_next_round_begins_with_the_credential_that_was_one_too_many() {
 }
 
 #[test]
+fn s069_no_more_credentials_are_called_in_a_round_than_the_operator_wants() {
+    for (most, called) in [(1, "c1/m1"), (2, "c1/m1 c2/m1"), (3, "c1/m1 c2/m1 c3/m1")] {
+        let mut world = World::with("c1/m1 c2/m1 c3/m1", |_, params| params.credentials_max = most);
+        let answers = vec!["auth_failed"; called.split(' ').count()].join(" ");
+        let path = world.tell(&answers);
+        assert!(path.starts_with(&format!("{called} | auth_failed")), "{most}: {path}");
+    }
+}
+
+#[test]
 fn s070_a_request_keeps_the_parameters_it_began_with() {
     let mut world = World::new("c1/m1");
     let (mut flight, _) = world.begin("");
