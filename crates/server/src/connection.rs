@@ -11,7 +11,7 @@ use std::{
 
 use http::{HeaderValue, Request, Response, header};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -26,6 +26,7 @@ use crate::{
     multiplex::multiplexed,
     parting::{Departing, Phase},
     site::Site,
+    spare::SpareTimer,
     tls::Tls,
 };
 
@@ -92,7 +93,7 @@ where
         }
     });
     let served = http1::Builder::new()
-        .timer(TokioTimer::new())
+        .timer(SpareTimer::default())
         .header_read_timeout(limits.keep_alive_max)
         .max_buf_size(limits.head_bytes_max)
         .max_headers(limits.headers_max)

@@ -23,6 +23,7 @@ mod refusal;
 mod routes;
 mod seen;
 mod site;
+mod spare;
 mod streams;
 mod tls;
 mod wishes;
