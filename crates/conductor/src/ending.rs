@@ -38,7 +38,7 @@ impl Refusal {
     /// No route has that name.
     pub(crate) fn unknown_model(request: &Request) -> Self {
         let message = format!("The model `{}` does not exist here.", shown(request.call.model.as_str()));
-        Self::plain(request, ErrorKind::UnknownModel, &message).about("model")
+        Self::plain(request, ErrorKind::UnknownModel, message).about("model")
     }
 
     /// Routes exist, but nothing behind them speaks the caller's dialect.
@@ -48,7 +48,7 @@ impl Refusal {
             shown(request.call.model.as_str()),
             request.call.operation
         );
-        Self::plain(request, ErrorKind::UnsupportedParameter, &message).about("model")
+        Self::plain(request, ErrorKind::UnsupportedParameter, message).about("model")
     }
 
     /// What kind of error it is.
@@ -56,7 +56,7 @@ impl Refusal {
         self.error.kind
     }
 
-    fn plain(request: &Request, kind: ErrorKind, message: &str) -> Self {
+    fn plain(request: &Request, kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
             dialect: request.call.dialect,
             request_id: request.call.request_id.clone(),
@@ -73,7 +73,7 @@ impl Refusal {
     fn report(report: &Report, failed: &[Failed], request: &Request, clock: &dyn Clock) -> Self {
         let kind = kind(report);
         let model = shown(request.call.model.as_str());
-        let mut refusal = Self::plain(request, kind, &message(report, &model));
+        let mut refusal = Self::plain(request, kind, message(report, model));
         let wait = Wait::until(report.deadline, clock);
         let error = &mut refusal.error;
         (error.retry_after, error.retry_at) = (wait.after, wait.at);
@@ -234,6 +234,6 @@ const fn class_words(class: ErrorClass) -> &'static str {
 }
 
 /// A caller's own word, cut so that an error stays small.
-fn shown(text: &str) -> String {
-    text.chars().take(200).collect()
+fn shown(text: &str) -> &str {
+    text.char_indices().nth(200).map_or(text, |(end, _)| &text[..end])
 }

@@ -39,11 +39,13 @@ pub(crate) struct Stories(Mutex<VecDeque<Arc<Story>>>);
 
 impl Stories {
     pub(crate) fn keep(&self, story: Story) {
+        // Every request comes through here, so nothing is built or freed under the lock.
+        let story = Arc::new(story);
         let mut shelf = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if shelf.len() >= STORIES_MAX {
-            shelf.pop_front();
-        }
-        shelf.push_back(Arc::new(story));
+        let oldest = if shelf.len() >= STORIES_MAX { shelf.pop_front() } else { None };
+        shelf.push_back(story);
+        drop(shelf);
+        drop(oldest);
     }
 
     /// The latest story of that id.
