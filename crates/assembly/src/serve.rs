@@ -103,6 +103,8 @@ pub async fn run(file: Option<PathBuf>, listen: Option<std::net::SocketAddr>) ->
     }
     let taken = || format!("listen on {}", config.listen);
     let socket = door::bind(config.listen).with_context(taken)?;
+    // Beside everything else that has to be done before the door opens, so that no caller's first failure pays for it.
+    let warm = tokio::task::spawn_blocking(standin_classify::Classifier::warm);
     let ground = Ground::new()?;
     let mut site = site(&config, &ground).await?;
     let tls = file.as_deref().map(|file| door::tls(&config, file)).transpose()?.flatten().map(Arc::new);
@@ -113,6 +115,7 @@ pub async fn run(file: Option<PathBuf>, listen: Option<std::net::SocketAddr>) ->
     let _desk = desk(&config, &site).await?;
     // Signals are heard before anybody can know that there is somebody to send them to.
     let (stop, hangup) = (stopped()?, signal(SignalKind::hangup()).ok());
+    warm.await.context("compile the rules that read errors")?;
     let listener = door::listen(socket).with_context(taken)?;
     let (address, models) = (listener.local_addr()?, site.conductor().models().len());
     let scheme = if tls.is_some() { "https" } else { "http" };

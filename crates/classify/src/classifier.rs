@@ -38,6 +38,12 @@ impl Classifier {
         BUILTIN.get_or_init(|| Self { operator: Arc::new([]) })
     }
 
+    /// Builds what the first answer would otherwise wait for: the built-in rules, compiled once for the whole process.
+    /// That is a few milliseconds of work, so it is best done on a thread of its own while a program starts.
+    pub fn warm() {
+        let _compiled = Matcher::get();
+    }
+
     /// The built-in rules behind those of an operator, of which the first that matches wins.
     ///
     /// # Errors
