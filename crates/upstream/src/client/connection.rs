@@ -2,14 +2,20 @@
 //!
 //! It knows nothing of pools, limits or endpoints.
 
-use std::task::{Context, Poll, Waker};
+use std::{
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
 
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
 use hyper::client::conn::{TrySendError, http1};
 
-use super::socket::{Socket, Wrote};
+use super::{
+    bell::Bell,
+    socket::{Socket, Wrote},
+};
 use crate::{Alarm, SendError, limits::HEAD_BYTES_MAX};
 
 /// A connection and both ends of hyper's view of it.
@@ -20,9 +26,13 @@ pub(super) struct Connection {
     wrote: Wrote,
     /// The timer of its last exchange, for the next one.
     pub(super) alarm: Option<Alarm>,
-    /// Whether the last question found nothing, so that the next one comes from a wake.
-    is_awaited: bool,
+    bell: Arc<Bell>,
+    /// Rings the bell: all that the socket and hyper's channels ever wake.
+    ring: Waker,
 }
+
+/// How often news that comes while it is being looked for is looked for at once. More waits for its turn.
+const ROUNDS: usize = 2;
 
 /// The answer to a request, or why there is none; the request comes back if it was never begun.
 pub(super) type Sent = Result<http::Response<hyper::body::Incoming>, TrySendError<Request<Full<Bytes>>>>;
@@ -36,11 +46,14 @@ impl Connection {
             .handshake(socket)
             .await
             .map_err(|error| SendError::unreachable(error.to_string()))?;
-        Ok(Self { sender, driver: Some(driver), wrote, alarm: None, is_awaited: false })
+        let bell = Arc::new(Bell::default());
+        let ring = Waker::from(Arc::clone(&bell));
+        Ok(Self { sender, driver: Some(driver), wrote, alarm: None, bell, ring })
     }
 
     /// Whether the next request can be sent at once. Also notices that the other end has left.
     pub(super) fn is_ready(&mut self) -> bool {
+        self.bell.forget();
         self.drive(&mut Context::from_waker(Waker::noop()));
         self.driver.is_some() && self.sender.is_ready()
     }
@@ -48,7 +61,7 @@ impl Connection {
     /// Hands the request over; it goes out when the connection is polled.
     pub(super) fn send(&mut self, request: Request<Full<Bytes>>) -> impl Future<Output = Sent> + use<> {
         self.wrote.clear();
-        self.is_awaited = false;
+        self.bell.listen();
         self.sender.try_send_request(request)
     }
 
@@ -68,20 +81,28 @@ impl Connection {
         cx: &mut Context<'_>,
         mut ask: impl FnMut(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
-        // Both ends live in this task. If hyper's channels held our waker, handing over a chunk would wake the task
-        // that is taking it, once per chunk for nothing. So whoever was woken looks with a waker that does nothing.
-        let mut quiet = Context::from_waker(Waker::noop());
-        let mut found = ask(&mut quiet);
-        if found.is_pending() && self.is_awaited {
-            self.drive(&mut quiet);
-            found = ask(&mut quiet);
+        if !self.bell.has_news_for(cx.waker()) {
+            return Poll::Pending;
+        }
+        // Both ends live in this task. If hyper's channels held its waker, handing over a chunk would wake the task that
+        // is taking it, once per chunk for nothing. The bell only notes that while somebody looks.
+        let ring = self.ring.clone();
+        let mut inner = Context::from_waker(&ring);
+        let mut found = ask(&mut inner);
+        for _ in 0..ROUNDS {
+            if found.is_ready() {
+                return found;
+            }
+            self.bell.listen();
+            self.drive(&mut inner);
+            found = ask(&mut inner);
+            if found.is_pending() && self.bell.sleep() {
+                return Poll::Pending;
+            }
         }
         if found.is_pending() {
-            // This round is complete by itself and leaves the real waker wherever news can come from.
-            self.drive(cx);
-            found = ask(cx);
+            cx.waker().wake_by_ref();
         }
-        self.is_awaited = found.is_pending();
         found
     }
 

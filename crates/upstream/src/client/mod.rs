@@ -3,6 +3,7 @@
 //! HTTP/2 is left out on purpose: one connection would cap the streams at what its peer allows, and the others would
 //! wait in silence. No redirect is followed, no environment variable is read, no encoding is undone.
 
+mod bell;
 mod connection;
 mod dial;
 mod exchange;
