@@ -85,12 +85,13 @@ where
     let service = service_fn(move |request: Request<Incoming>| {
         let (site, number) = (Arc::clone(&site), served.fetch_add(1, Ordering::Relaxed));
         let objection = objection(&notice, number);
-        async move {
+        // hyper keeps room for this future as long as the connection lasts; a stream needs it for its first instant.
+        Box::pin(async move {
             if let Some(objection) = objection {
                 return Ok(closing(refuse_unread(&site, &request, objection)));
             }
             Ok::<_, Infallible>(handle(site, request).await)
-        }
+        })
     });
     let served = http1::Builder::new()
         .timer(SpareTimer::default())

@@ -39,7 +39,13 @@ impl Cutter {
     /// The first event in `bytes`, if it has ended. Until then `bytes` may only grow; after it they begin anew.
     pub(crate) fn next(&mut self, bytes: &[u8]) -> Option<Cut> {
         loop {
-            let Some(found) = memchr::memchr2(b'\n', b'\r', &bytes[self.seen..]) else {
+            let rest = &bytes[self.seen..];
+            // Most events are one line and a blank one, which is seen without a search.
+            let found = match rest.first() {
+                Some(b'\n') => Some(0),
+                _ => memchr::memchr2(b'\n', b'\r', rest),
+            };
+            let Some(found) = found else {
                 self.seen = bytes.len();
                 return None;
             };

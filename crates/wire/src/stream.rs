@@ -94,7 +94,9 @@ impl StreamReader {
     pub fn push(&mut self, chunk: Bytes, out: &mut VecDeque<Frame>) {
         let Some(mut rest) = self.begin(chunk) else { return };
         if self.pending.is_empty() {
-            while let Some(cut) = self.framing.next(&rest) {
+            while !rest.is_empty()
+                && let Some(cut) = self.framing.next(&rest)
+            {
                 let whole = rest.split_to(cut.end);
                 self.event(whole, cut.data, out);
             }
