@@ -164,22 +164,6 @@ mod tests {
     }
 
     #[test]
-    fn later_turns_of_a_conversation_share_the_opening_of_its_first() {
-        let first = chat(
-            r#"{"model":"m","messages":[{"role":"system","content":"s"},{"role":"user","content":"hi"}]}"#,
-        );
-        let later = chat(
-            r#"{"model":"m","messages":[{"role":"system","content":"s"},{"role":"user","content":"hi"},
-                {"role":"assistant","content":"yes"},{"role":"user","content":"and?"}]}"#,
-        );
-        let (first, later) = (first.unwrap(), later.unwrap());
-        assert_eq!(first.opening, later.opening);
-        assert_eq!((first.has_assistant_turn, later.has_assistant_turn), (false, true));
-        let other = chat(r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#).unwrap();
-        assert_ne!(first.opening, other.opening);
-    }
-
-    #[test]
     fn a_conversation_that_is_no_list_of_turns_has_an_opening_too() {
         let opening = |turns: &str| chat(&format!(r#"{{"model":"m","input":{turns}}}"#)).unwrap().opening;
         let openings =
@@ -194,14 +178,5 @@ mod tests {
         let body = r#"{"model":"m","prompt":{"id":"pmpt_1"},"input":[{"role":"assistant"}]}"#;
         assert!(chat(body).unwrap().has_assistant_turn);
         assert_eq!(chat(r#"{"model":"m","input":[],"input":[]}"#).unwrap_err().param, Some("input"));
-    }
-
-    #[test]
-    fn an_explicit_session_key_is_read_in_the_order_of_the_policy() {
-        let both = chat(r#"{"model":"m","previous_response_id":"r","prompt_cache_key":"k"}"#).unwrap();
-        let one = chat(r#"{"prompt_cache_key":"k","model":"m"}"#).unwrap();
-        assert_eq!(both.session, one.session);
-        assert!(one.session.is_some());
-        assert_eq!(chat(r#"{"model":"m","prompt_cache_key":null}"#).unwrap().session, None);
     }
 }
