@@ -19,9 +19,10 @@ impl Gate {
     const STRICT: u64 = 2;
     const OPEN: u64 = 4;
     const PROBING: u64 = 8;
-    const FLAGS: u64 = 15;
+    const SOFT_BEHIND: u64 = 16;
+    const FLAGS: u64 = 31;
 
-    /// A scope that may be looked at again at `due` (to 16 ns) and is out until then.
+    /// A scope that may be looked at again at `due` (to 32 ns) and is out until then.
     #[must_use]
     pub const fn shut(due: Moment, manner: Manner) -> Self {
         let flags = match manner {
@@ -31,7 +32,7 @@ impl Gate {
         };
         // A due moment of zero must not read as clean.
         let nanos = due.as_nanos() & !Self::FLAGS;
-        Self(if nanos == 0 { 16 } else { nanos } | flags)
+        Self(if nanos == 0 { Self::FLAGS + 1 } else { nanos } | flags)
     }
 
     /// The same, but a probe has already shown content: nothing is held back any more.
@@ -44,6 +45,12 @@ impl Gate {
     #[must_use]
     pub const fn probing(self) -> Self {
         Self(self.0 | Self::PROBING)
+    }
+
+    /// The same, and when it is due something soft still orders its paths last, until [`Blame::soft_due`].
+    #[must_use]
+    pub const fn with_soft_behind(self) -> Self {
+        Self(self.0 | Self::SOFT_BEHIND)
     }
 
     /// Whether nothing is remembered.
@@ -62,6 +69,12 @@ impl Gate {
     #[must_use]
     pub const fn is_soft(self) -> bool {
         self.0 & Self::SOFT != 0
+    }
+
+    /// Whether something soft keeps its paths last for longer than it takes them out.
+    #[must_use]
+    pub const fn has_soft_behind(self) -> bool {
+        self.0 & Self::SOFT_BEHIND != 0
     }
 
     /// Whether even counting must respect it: the credential is rejected or unpaid.
@@ -118,7 +131,7 @@ impl Manner {
     }
 }
 
-/// What lies behind a shut gate; read only when nothing can serve.
+/// What lies behind a shut gate; read only where the gate alone does not decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blame {
     /// The class of the suspension that keeps it out longest.
@@ -127,6 +140,8 @@ pub struct Blame {
     pub until: Moment,
     /// When it was last tried, or failed.
     pub probed_at: Moment,
+    /// Until when what is soft among them orders the scope's paths last; zero if nothing is.
+    pub soft_due: Moment,
     /// How often in a row it failed, at least.
     pub strikes: u32,
     /// Whether the upstream itself said when it will be over.
@@ -287,7 +302,7 @@ mod tests {
 
     #[test]
     fn a_gate_tells_its_due_moment_and_manner_apart_and_is_never_clean() {
-        for due in [Moment::ZERO, Moment::from_nanos(15), Moment::from_secs(3)] {
+        for due in [Moment::ZERO, Moment::from_nanos(31), Moment::from_secs(3)] {
             for manner in [Manner::Soft, Manner::Hard, Manner::Strict] {
                 let gate = Gate::shut(due, manner);
                 assert!(!gate.is_clean() && !gate.is_open() && !gate.is_probing());
@@ -296,7 +311,8 @@ mod tests {
                     (manner == Manner::Soft, manner == Manner::Strict)
                 );
                 assert!(gate.opened().is_open() && gate.probing().is_probing());
-                assert_eq!(gate.probing().opened().due(), gate.due());
+                assert!(gate.with_soft_behind().has_soft_behind() && !gate.has_soft_behind());
+                assert_eq!(gate.probing().opened().with_soft_behind().due(), gate.due());
                 assert_eq!(Gate::from_word(gate.to_word()), gate);
             }
         }

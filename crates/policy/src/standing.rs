@@ -45,7 +45,14 @@ pub(crate) fn standing<V: View>(
     let mut sum = Sum::new(operation, now);
     for (at, slot) in path.into_iter().enumerate() {
         let is_own = OPERATION_SCOPES.contains(&at);
-        sum.add(view.gate(slot), is_own);
+        let gate = view.gate(slot);
+        sum.add(gate, is_own);
+        // A gate is one word: what comes last behind what is out is told apart only where both are there.
+        if gate.has_soft_behind()
+            && let Some(blame) = view.blame(slot)
+        {
+            sum.add(Gate::shut(blame.soft_due, Manner::Soft), is_own);
+        }
         // Once it is due again, only the memory knows whether a probe is needed.
         for blame in fresh.iter().filter(|blame| blame.slot == slot && blame.due > now) {
             sum.add(Gate::shut(blame.due, blame.manner), is_own);
@@ -93,9 +100,11 @@ impl Sum {
             return;
         }
         let is_due = gate.due() <= self.now;
-        if self.is_counting && !is_own && !gate.is_strict() {
-            // Counting may use a suspended path and is no probe of it; it only keeps off what is failing right now.
-            if gate.is_soft() && !is_due {
+        if self.is_counting && !is_own && (is_due || !gate.is_strict()) {
+            // Counting may use a suspended path and is no probe of it: it heals nothing, and the right to look is for
+            // those who could. It only comes last where something fails right now, or a key may still be rejected.
+            let comes_last = if gate.is_strict() { is_due } else { gate.is_soft() && !is_due };
+            if comes_last {
                 self.soft = self.soft.max(Some(gate.due()));
             }
             return;

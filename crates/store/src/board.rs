@@ -28,11 +28,12 @@ struct Overlay {
     details: Vec<Detail>,
 }
 
-/// What is read only when nothing can serve.
+/// What is read only where a gate alone does not decide.
 #[derive(Debug)]
 struct Detail {
     until: AtomicU64,
     probed_at: AtomicU64,
+    soft_due: AtomicU64,
     /// Class, whether it is hinted, and strikes, from the lowest bit on.
     kind: AtomicU64,
 }
@@ -42,7 +43,8 @@ impl Detail {
     const STRIKES: u32 = 16;
 
     const fn new() -> Self {
-        Self { until: AtomicU64::new(0), probed_at: AtomicU64::new(0), kind: AtomicU64::new(0) }
+        let [until, probed_at, soft_due, kind] = [const { AtomicU64::new(0) }; 4];
+        Self { until, probed_at, soft_due, kind }
     }
 
     fn show(&self, blame: &Blame) {
@@ -50,6 +52,7 @@ impl Detail {
         let kind = blame.class as u64 | hinted | u64::from(blame.strikes) << Self::STRIKES;
         self.until.store(blame.until.as_nanos(), Ordering::Relaxed);
         self.probed_at.store(blame.probed_at.as_nanos(), Ordering::Relaxed);
+        self.soft_due.store(blame.soft_due.as_nanos(), Ordering::Relaxed);
         self.kind.store(kind, Ordering::Relaxed);
     }
 
@@ -60,6 +63,7 @@ impl Detail {
             class: class.and_then(|at| ErrorClass::ALL.get(at)).copied()?,
             until: Moment::from_nanos(self.until.load(Ordering::Relaxed)),
             probed_at: Moment::from_nanos(self.probed_at.load(Ordering::Relaxed)),
+            soft_due: Moment::from_nanos(self.soft_due.load(Ordering::Relaxed)),
             strikes: u32::try_from(kind >> Self::STRIKES).unwrap_or(u32::MAX),
             is_hinted: kind & Self::HINTED != 0,
         })

@@ -56,7 +56,10 @@ impl Scope {
         let latest = |is_soft: bool| shut(is_soft).map(Suspension::due).max();
         let is_strict = shut(false).any(|entry| Manner::of(entry.class) == Manner::Strict);
         let gate = match (latest(false), latest(true)) {
-            (Some(due), _) => Gate::shut(due, if is_strict { Manner::Strict } else { Manner::Hard }),
+            (Some(due), soft) => {
+                let gate = Gate::shut(due, if is_strict { Manner::Strict } else { Manner::Hard });
+                if soft > Some(due) { gate.with_soft_behind() } else { gate }
+            }
             (None, Some(due)) => Gate::shut(due, Manner::Soft),
             (None, None) if self.entries.is_empty() => return Gate::CLEAN,
             (None, None) => Gate::shut(Moment::ZERO, Manner::Soft).opened(),
@@ -67,10 +70,17 @@ impl Scope {
     fn blame(&self) -> Option<Blame> {
         let shut = self.entries.iter().filter(|entry| !entry.is_open).map(|entry| &entry.suspension);
         let probed_at = shut.clone().map(|entry| entry.probed_at).max()?;
+        let soft = shut.clone().filter(|entry| entry.class.is_soft());
+        let soft_due = soft.map(Suspension::due).max().unwrap_or(Moment::ZERO);
         let longest = shut.max_by_key(|entry| (!entry.class.is_soft(), entry.until))?;
-        let strikes = longest.strikes;
-        let is_hinted = longest.hinted_until >= longest.until;
-        Some(Blame { class: longest.class, until: longest.until, probed_at, strikes, is_hinted })
+        Some(Blame {
+            class: longest.class,
+            until: longest.until,
+            probed_at,
+            soft_due,
+            strikes: longest.strikes,
+            is_hinted: longest.hinted_until >= longest.until,
+        })
     }
 }
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use standin_core::{CredentialId, Entry, ErrorClass, ScopeKey};
-use standin_policy::Upstream;
+use standin_policy::{Route, Strategy, Upstream};
 
-use crate::transcript::{World, check, failure};
+use crate::transcript::{World, check, failure, route};
 
 /// The ladder position of the only entry.
 fn strikes(world: &World) -> u32 {
@@ -242,6 +242,31 @@ fn s057_counting_may_use_a_suspended_path_unless_its_key_is_rejected_or_unpaid()
 }
 
 #[test]
+fn s057_a_count_takes_no_probe_of_a_rejected_key_from_the_requests_that_could_prove_it() {
+    for class in ["auth_failed", "billing"] {
+        check(
+            "c1/m1 c2/m1",
+            &format!(
+                "{class} ok => c1/m1 c2/m1 | served
+                 +30m
+                 count ok => c2/m1 | served
+                 ok => c1/m1 | served"
+            ),
+        );
+        // With nothing else it is asked, and proves nothing.
+        let mut world = World::new("c1/m1");
+        world.tells(&format!(
+            "{class} => c1/m1 | {class} 1800s
+             +30m
+             count ok => c1/m1 | served"
+        ));
+        assert_eq!(strikes(&world), 1);
+        world.tells(&format!("count {class} => c1/m1 | {class} 3600s"));
+        assert_eq!(strikes(&world), 2);
+    }
+}
+
+#[test]
 fn s057_counting_keeps_off_what_fails_right_now_and_off_nothing_else() {
     let story = |class: &str, told: &str, first: &str| {
         let mut world = World::new("c1/m1 c2/m1");
@@ -374,6 +399,41 @@ fn s063_softly_suspended_paths_come_last_over_all_tiers_and_the_one_due_soonest_
          ok => c3/m1 | served
          pin=c3 timeout(90s) => c3/m1 | timeout 90s
          timeout(30s) ok => c2/m1 c1/m1 | served",
+    );
+}
+
+#[test]
+fn s063_a_path_whose_limit_is_over_still_comes_last_while_it_fails_in_passing() {
+    let mut world = World::with("c1/m1 c2/m1", |declared, _| {
+        declared.routes.push(Route { strategy: Some(Strategy::FillFirst), ..route("up/m1") });
+    });
+    world.tells(
+        "rate_limited ok => c1/m1 c2/m1 | served
+         +5s
+         server_error(30s) ok => c1/m1 c2/m1 | served
+         ok => c2/m1 | served
+         +29s
+         ok => c2/m1 | served
+         count ok => c2/m1 | served
+         +1s
+         ok => c1/m1 | served",
+    );
+    check(
+        "c1/m1 c2/m1",
+        "later=talk ok => c1/m1 | served
+         later=talk rate_limited ok => c1/m1 c2/m1 | served
+         +5s
+         later=talk server_error(30s) ok => c1/m1 c2/m1 | served
+         later=talk ok => c2/m1 | served
+         +30s
+         later=talk ok => c1/m1 | served",
+    );
+    let mut world = World::with("c1/m1", |_, params| params.rounds = 0);
+    world.tells(
+        "rate_limited => c1/m1 | rate_limited 5s
+         +5s
+         server_error(30s) => c1/m1 | server_error 30s
+         ok => c1/m1 | served",
     );
 }
 
