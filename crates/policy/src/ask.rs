@@ -16,7 +16,7 @@ pub struct Ask {
     pub deadline: Option<Moment>,
     /// The only credential the caller accepts.
     pub pin: Option<CredentialId>,
-    /// The credential that owns state the request refers to, if known.
+    /// The credential that owns state the request refers to, if known; else that is where its conversation lives.
     pub owner: Option<CredentialId>,
     /// The conversation it belongs to.
     pub affinity: Option<Affinity>,

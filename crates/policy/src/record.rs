@@ -1,8 +1,8 @@
 //! The one place that records outcomes: what an attempt's end means for the rest of the request, and for the memory.
 
 use standin_core::{
-    Certainty, ErrorClass, Evidence, Failure, Gate, Healing, Layer, Manner, Moment, Outcome, Progress,
-    Verdict, View,
+    AffinityKey, Blame, Certainty, CredentialId, ErrorClass, Evidence, Failure, Gate, Healing, Layer, Manner,
+    Moment, Outcome, Progress, Verdict, View,
 };
 
 use crate::{
@@ -42,7 +42,7 @@ impl Run {
         match outcome {
             Outcome::Success(evidence) => self.succeeded(now, &attempt, evidence, view),
             Outcome::Failure(failure) if failure.class() == ErrorClass::ClientGone => self.abandoned(now),
-            Outcome::Failure(failure) => self.failed(now, &attempt, place, &failure),
+            Outcome::Failure(failure) => self.failed(now, &attempt, place, &failure, view),
             Outcome::Abandoned => self.abandoned(now),
         }
     }
@@ -83,14 +83,12 @@ impl Run {
         let affinity = self.ask.affinity?;
         let layout = &self.routing.layout;
         let served = layout.candidate(attempt.claim.candidate);
-        let home =
-            (affinity.turn == ConversationTurn::Later).then(|| view.binding(affinity.key, now)).flatten();
+        let home = self.later_key().and_then(|key| view.binding(key, now));
         let stays = home.filter(|home| {
             home.credential == served.credential
                 || layout.find_credential(&home.credential).is_some_and(|credential| {
-                    // Only a failure of the credential itself moves a conversation for good.
-                    let gate: Gate = view.gate(layout.credential_slot(credential));
-                    gate.is_open() || gate.is_soft()
+                    let slot = layout.credential_slot(credential);
+                    is_passing(view.gate(slot), view.blame(slot))
                 })
         });
         let candidate = match stays {
@@ -100,7 +98,14 @@ impl Run {
         Some(Bind { key: affinity.key, candidate, started: attempt.started })
     }
 
-    fn failed(&mut self, now: Moment, attempt: &Attempt, place: Place, failure: &Failure) -> Effects {
+    fn failed<V: View>(
+        &mut self,
+        now: Moment,
+        attempt: &Attempt,
+        place: Place,
+        failure: &Failure,
+        view: &V,
+    ) -> Effects {
         let candidate = attempt.claim.candidate;
         let credential = self.routing.layout.row(candidate).credential;
         self.state.keep_best(candidate, failure);
@@ -132,7 +137,8 @@ impl Run {
             unknown_fault,
             withdraw,
         });
-        self.state.stop = self.consequence(attempt, failure);
+        let owner = (failure.class() == ErrorClass::StateMismatch).then(|| self.owner(now, view)).flatten();
+        self.state.stop = self.consequence(attempt, failure, owner);
         Effects { suspend, ..Effects::default() }
     }
 
@@ -212,8 +218,25 @@ impl Run {
         });
     }
 
+    /// Who owns the state that the request refers to: who is named, else where its conversation lives.
+    fn owner<V: View>(&self, now: Moment, view: &V) -> Option<CredentialId> {
+        let home = || Some(view.binding(self.later_key()?, now)?.credential);
+        self.ask.owner.clone().or_else(home)
+    }
+
+    /// The conversation, if this is not its first turn.
+    fn later_key(&self) -> Option<AffinityKey> {
+        let affinity = self.ask.affinity.filter(|affinity| affinity.turn == ConversationTurn::Later);
+        affinity.map(|affinity| affinity.key)
+    }
+
     /// What a failure means for where this request can still go: narrows the choice, or ends it.
-    fn consequence(&mut self, attempt: &Attempt, failure: &Failure) -> Option<Stop> {
+    fn consequence(
+        &mut self,
+        attempt: &Attempt,
+        failure: &Failure,
+        owner: Option<CredentialId>,
+    ) -> Option<Stop> {
         if failure.progress == Progress::ContentForwarded {
             return Some(Stop::ContentForwarded);
         }
@@ -231,10 +254,11 @@ impl Run {
                 limits.incapable.push(self.routing.model_name(candidate).clone())
             }
             ErrorClass::StateMismatch => {
-                if self.ask.owner.is_none() || limits.is_owner_only {
-                    return Some(Stop::Final);
-                }
-                limits.is_owner_only = true;
+                let called = self.routing.layout.row(candidate).credential;
+                let called = &self.routing.layout.credential(called).id;
+                // Its own owner does not know it: nobody does.
+                let Some(owner) = owner.filter(|owner| owner != called) else { return Some(Stop::Final) };
+                limits.owner = Some(owner);
             }
             ErrorClass::ContextTooLong => {
                 let Some(tokens) = self.routing.context_of(candidate) else { return Some(Stop::Final) };
@@ -250,6 +274,13 @@ impl Run {
         }
         None
     }
+}
+
+/// Whether what holds a credential back leaves its conversations to it: only a failure of its own moves them for good,
+/// and a limit per minute is none.
+fn is_passing(gate: Gate, blame: Option<Blame>) -> bool {
+    let is_rate = blame.is_none_or(|blame| blame.class == ErrorClass::RateLimited);
+    gate.is_open() || gate.is_soft() || is_rate
 }
 
 /// Status and digest of a server fault in words that no rule knows to be passing.

@@ -320,7 +320,7 @@ impl<V: View> Sight<'_, V> {
         if self.ask.pin.as_ref().is_some_and(|pin| pin != credential()) {
             return Some(Skip::NotPinned);
         }
-        if limits.is_owner_only && self.ask.owner.as_ref() != Some(credential()) {
+        if limits.owner.as_ref().is_some_and(|owner| owner != credential()) {
             return Some(Skip::NotOwner);
         }
         if limits.incapable.iter().any(|model| model == self.routing.model_name(candidate)) {

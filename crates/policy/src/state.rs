@@ -43,8 +43,8 @@ pub(crate) struct Limits {
     pub(crate) context_above: Option<u64>,
     /// The upstream that found the request too large.
     pub(crate) too_large_for: Option<u32>,
-    /// Only the credential that owns the state can help.
-    pub(crate) is_owner_only: bool,
+    /// Only this credential can help: it owns the state that the request refers to.
+    pub(crate) owner: Option<CredentialId>,
     /// The credential that was renewed and may be tried once more.
     pub(crate) renewed: Option<CredentialId>,
     /// The next attempt repeats the last candidate with a renewed credential.
@@ -125,6 +125,10 @@ impl State {
     }
 
     pub(crate) fn keep_best(&mut self, candidate: u32, failure: &Failure) {
+        // State that a fallback left behind is no fault of the caller, and not what went wrong either.
+        if failure.class() == ErrorClass::StateMismatch && self.best.is_some() {
+            return;
+        }
         let family = Family::of(failure.class());
         if self.best.as_ref().is_none_or(|best| family <= best.family) {
             self.best = Some(Best { family, candidate, failure: failure.clone() });

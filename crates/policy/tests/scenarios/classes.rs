@@ -109,6 +109,30 @@ fn s016_foreign_state_goes_to_its_owner_or_nowhere() {
 }
 
 #[test]
+fn s016_the_home_of_a_conversation_owns_its_state() {
+    let told = "later=talk ok => c1/m1 | served
+                pin=c1 timeout(30s) => c1/m1 | timeout 30s
+                later=talk state_mismatch ok => c2/m1 c1/m1 | served";
+    check("c1/m1 c2/m1 c3/m1", told);
+    check(
+        "c1/m1 c2/m1 c3/m1",
+        "later=talk ok => c1/m1 | served
+         later=talk state_mismatch => c1/m1 | state_mismatch
+         pin=c1 rate_limited(60s) => c1/m1 | rate_limited 60s
+         later=talk state_mismatch => c2/m1 | state_mismatch",
+    );
+}
+
+#[test]
+fn s016_state_that_a_fallback_left_behind_is_no_fault_of_the_caller() {
+    check(
+        "c1/m1 c2/m1",
+        "later=talk ok => c1/m1 | served
+         later=talk server_error state_mismatch => c1/m1 c2/m1 | server_error 1s",
+    );
+}
+
+#[test]
 fn s017_a_route_that_does_not_exist_is_out_for_minutes_and_longer_only_on_repetition() {
     let mut world = World::new("c1/m1 c2/m1 eu:c3/m1");
     world.tells("endpoint_misconfigured ok => c1/m1 c3/m1 | served");

@@ -159,6 +159,20 @@ fn s107_a_passing_block_sends_the_conversation_elsewhere_and_back_afterwards() {
 }
 
 #[test]
+fn s107_a_limit_of_the_account_that_passes_is_a_passing_block_too() {
+    check(
+        "c1/m1 c2/m1 c3/m1",
+        "later=talk ok => c1/m1 | served
+         later=talk rate_limited@credential(60s) ok => c1/m1 c2/m1 | served
+         +60s
+         later=talk ok => c1/m1 | served
+         later=talk quota_exhausted@credential(5h) ok => c1/m1 c3/m1 | served
+         +10m
+         later=talk ok => c3/m1 | served",
+    );
+}
+
+#[test]
 fn s107_a_failure_of_the_credential_moves_the_conversation_for_good() {
     check(
         "c1/m1 c2/m1 c3/m1",
