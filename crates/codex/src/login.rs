@@ -273,11 +273,11 @@ impl Held {
 }
 
 fn refused(why: &str) -> SendError {
-    SendError { class: ErrorClass::AuthFailed, progress: Progress::NotSent, message: why.to_owned() }
+    SendError::new(ErrorClass::AuthFailed, Progress::NotSent, why)
 }
 
 fn not_renewed(why: &str) -> SendError {
-    SendError { class: ErrorClass::ServerError, progress: Progress::NotSent, message: why.to_owned() }
+    SendError::new(ErrorClass::ServerError, Progress::NotSent, why)
 }
 
 fn lock(work: &Mutex<Work>) -> MutexGuard<'_, Work> {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use standin_classify::{Classifier, Observed, Transport};
 use standin_core::{
-    Certainty, ErrorClass, Failure, Layer, Progress, Scope, UpstreamError, UpstreamModel, Verdict,
+    CUT_SHORT, Certainty, ErrorClass, Failure, Layer, Progress, Scope, UpstreamError, UpstreamModel, Verdict,
 };
 use standin_upstream::{CallerRequest, FrameStream, Reply, ReplyBody, SendError, relay_headers};
 use standin_wire::{Frame, Mark, Usage, WholeReply};
@@ -191,7 +191,7 @@ impl Judge<'_> {
                 self.malformed("wire/empty-completion", "an empty completion", &Bytes::new())
             }
             StreamFault::CutShort => {
-                self.malformed("wire/cut-short", "the stream ended without its terminal event", &Bytes::new())
+                self.malformed(CUT_SHORT, "the stream ended without its terminal event", &Bytes::new())
             }
         }
     }
@@ -232,6 +232,7 @@ impl Judge<'_> {
 
     fn broke(&self, error: &SendError) -> Failed {
         let (rule, scope) = match error.class {
+            _ if error.is_cut_short => (CUT_SHORT, Scope::Candidate),
             ErrorClass::Connect => ("transport/connect", Scope::Endpoint),
             ErrorClass::Timeout => ("transport/timeout", Scope::Candidate),
             ErrorClass::AuthFailed => ("transport/login-refused", Scope::Credential),
@@ -239,7 +240,11 @@ impl Judge<'_> {
             _ => ("transport/malformed", Scope::Candidate),
         };
         let verdict = transport_verdict(error.class, scope, rule, &error.message);
-        let progress = error.progress.max(self.progress_floor(error.progress));
+        // What was not sent has no unknown fate, however much of other attempts the caller has seen.
+        let progress = match error.progress {
+            Progress::NotSent => Progress::NotSent,
+            seen => seen.max(self.progress_floor(seen)),
+        };
         Failed { failure: Failure { verdict, progress, fingerprint: 0 }, reply: None }
     }
 

@@ -85,6 +85,7 @@ pub(crate) fn request(request: &Request, run: &Run, ending: &Ending, usage: &Usa
         operation = %request.call.operation,
         outcome,
         attempts = run.attempts(),
+        possible_duplicates = Some(run.possible_duplicates()).filter(|count| *count > 0),
         class = class.map(ErrorClass::as_str),
         credential = last.as_ref().map(|last| last.credential.as_str()),
         upstream.model = last.as_ref().map(|last| last.model.as_str()),

@@ -23,7 +23,7 @@ pub use id::{
 pub use layout::{CandidateRow, CredentialRow, Layout, ModelRow, Ring, RingKey, Rows, Slot};
 pub use memory::{AffinityKey, Blame, Claim, Entry, Gate, Healing, Manner, Memory, Refusal, Turn, View};
 pub use operation::{Dialect, Operation};
-pub use outcome::{Evidence, Failure, Outcome, Progress};
+pub use outcome::{CUT_SHORT, Evidence, Failure, Outcome, Progress};
 pub use scope::{Scope, ScopeKey};
 pub use secret::Secret;
 pub use suspension::Suspension;

@@ -32,6 +32,9 @@ pub enum Evidence {
     Inference,
 }
 
+/// The rule behind a reply that had begun and broke off: what stood in its place may have been executed.
+pub const CUT_SHORT: &str = "wire/cut-short";
+
 /// What went wrong with one attempt, as far as the rest of the system needs to know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
@@ -50,10 +53,11 @@ impl Failure {
         self.verdict.class
     }
 
-    /// Whether the upstream may have executed (and billed) the request although no reply came.
+    /// Whether the upstream may have executed (and billed) the request although no complete reply came.
     #[must_use]
     pub fn is_fate_unknown(&self) -> bool {
-        self.progress >= Progress::Sent && matches!(self.class(), ErrorClass::Connect | ErrorClass::Timeout)
+        let is_silent = matches!(self.class(), ErrorClass::Connect | ErrorClass::Timeout);
+        self.progress >= Progress::Sent && (is_silent || self.verdict.rule == CUT_SHORT)
     }
 }
 

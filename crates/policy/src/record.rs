@@ -37,6 +37,7 @@ impl Run {
         let state = &mut self.state;
         state.attempts += 1;
         state.soft_retries += u32::from(state.follows_soft());
+        state.possible_duplicates += u32::from(state.has_unknown_fate);
         state.refusals = 0;
         state.limits.renew_next = false;
         match outcome {
@@ -109,6 +110,7 @@ impl Run {
         let candidate = attempt.claim.candidate;
         let credential = self.routing.layout.row(candidate).credential;
         self.state.keep_best(candidate, failure);
+        self.state.has_unknown_fate |= failure.is_fate_unknown();
         if self.may_renew(credential, failure) {
             self.renew(credential);
             self.note_failure(now, failure, false);

@@ -305,6 +305,12 @@ impl Run {
         self.state.attempts
     }
 
+    /// How many of them followed one that may have been executed although no complete reply came.
+    #[must_use]
+    pub const fn possible_duplicates(&self) -> u32 {
+        self.state.possible_duplicates
+    }
+
     /// How long the request has waited of its own accord.
     #[must_use]
     pub const fn waited(&self) -> Duration {

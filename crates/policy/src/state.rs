@@ -16,6 +16,10 @@ use crate::{
 pub(crate) struct State {
     pub(crate) attempts: u32,
     pub(crate) soft_retries: u32,
+    /// An attempt may have been executed although no complete reply came.
+    pub(crate) has_unknown_fate: bool,
+    /// Attempts after such a one.
+    pub(crate) possible_duplicates: u32,
     pub(crate) round: u32,
     pub(crate) tried: Vec<Tried>,
     pub(crate) fresh: Vec<Fresh>,

@@ -157,7 +157,7 @@ impl fmt::Debug for Keyed {
 /// Only for callers that did not ask [`Executor::serves`] first.
 fn not_served(request: &CallerRequest) -> SendError {
     let message = format!("{} in {} is not spoken here", request.operation, request.dialect);
-    SendError { class: ErrorClass::Malformed, progress: Progress::NotSent, message }
+    SendError::new(ErrorClass::Malformed, Progress::NotSent, message)
 }
 
 /// Why an executor cannot be built. No variant repeats a key or a login.

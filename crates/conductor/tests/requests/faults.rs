@@ -6,7 +6,7 @@ use std::{fs, time::Duration};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use standin_core::{Candidate, ErrorClass, Moment, ScopeKey, Suspension};
-use standin_policy::Params;
+use standin_policy::{Params, UnknownFate};
 
 use crate::stage::{Act, Beat, SERVED, Stage, UNSUPPORTED, text};
 
@@ -146,6 +146,33 @@ async fn b7_the_five_statuses_of_an_outage_rest_shortly_and_a_hint_of_a_503_is_h
     assert_eq!(stage.ask().await.status, 200);
     let seen = entry(&stage, ErrorClass::Overloaded).unwrap();
     assert_eq!(seconds(seen.since, seen.until), 17);
+}
+
+fn on_unknown_fate(on_unknown_fate: UnknownFate, scripts: Vec<Vec<Act>>) -> Stage {
+    let params = Params { on_unknown_fate, ..Params::default() };
+    Stage::with_params(scripts, params)
+}
+
+#[tokio::test(start_paused = true)]
+async fn b7_a_reply_that_was_cut_short_is_repeated_elsewhere_only_as_the_operator_wants() {
+    for (fate, calls) in [(UnknownFate::Continue, [1, 1]), (UnknownFate::Stop, [1, 0])] {
+        let stage = on_unknown_fate(fate, vec![vec![Act::CutShort], vec![Act::Reply(200, SERVED)]]);
+        let _ = stage.ask().await;
+        assert_eq!(stage.calls(), calls, "{fate:?}, a whole reply");
+        let begun = vec![(1, Beat::Lifecycle), (1, Beat::Break)];
+        let stage = on_unknown_fate(fate, vec![vec![Act::Stream(begun)], good()]);
+        let _ = text(stage.stream().await).await;
+        assert_eq!(stage.calls(), calls, "{fate:?}, a stream");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn b7_what_was_never_sent_is_tried_elsewhere_also_after_the_head_has_gone_out() {
+    let limited = r#"{"error":{"message":"Rate limit reached","code":"rate_limit_exceeded"}}"#;
+    let scripts = vec![vec![Act::Late(11_000, 429, limited)], vec![Act::Refused], good()];
+    let stage = on_unknown_fate(UnknownFate::Stop, scripts);
+    assert!(text(stage.stream().await).await.contains("hello"));
+    assert_eq!(stage.calls(), [1, 1, 1]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -16,9 +16,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::BodyExt;
 use standin_classify::{Classifier, Trust};
 use standin_conductor::{Answer, Assembly, Conductor, Request, Upstream};
-use standin_core::{
-    Clock, Dialect, ErrorClass, ModelAlias, Moment, Operation, Progress, RequestId, UpstreamModel,
-};
+use standin_core::{Clock, Dialect, ModelAlias, Moment, Operation, RequestId, UpstreamModel};
 use standin_policy::{Credential, Declarations, Model, Params, Routing};
 use standin_upstream::{CallerRequest, Executor, FrameStream, Reply, ReplyBody, SendError};
 use standin_wire::{Frame, Mark, StreamTail, Usage};
@@ -59,6 +57,8 @@ pub(crate) enum Act {
     Told(u16, (&'static str, String), String),
     /// The connection is refused.
     Refused,
+    /// The connection ends in the middle of a whole reply.
+    CutShort,
     /// The executor's own mistake.
     Panic,
     /// A stream: what happens after which time.
@@ -122,11 +122,8 @@ impl Executor for Scripted {
                 }
                 Act::Panic => panic!("an executor's own mistake"),
                 Act::Silence => std::future::pending().await,
-                Act::Refused => Err(SendError {
-                    class: ErrorClass::Connect,
-                    progress: Progress::NotSent,
-                    message: "connection refused".to_owned(),
-                }),
+                Act::Refused => Err(SendError::unreachable("connection refused")),
+                Act::CutShort => Err(SendError::cut_short("the reply was cut short")),
                 Act::Stream(beats) => Ok(Reply {
                     status: StatusCode::OK,
                     headers: HeaderMap::new(),
@@ -206,11 +203,7 @@ impl FrameStream for Played {
             }
             Beat::Error(json) => frame(Mark::Error, format!("data: {json}\n\n")),
             Beat::Panic => panic!("an executor's own mistake"),
-            Beat::Break => Poll::Ready(Some(Err(SendError {
-                class: ErrorClass::Connect,
-                progress: Progress::Sent,
-                message: "connection reset".to_owned(),
-            }))),
+            Beat::Break => Poll::Ready(Some(Err(SendError::cut_short("connection reset")))),
         }
     }
 

@@ -308,9 +308,10 @@ fn after_a_soft_failure_at_most_four_more_attempts_follow() {
 
 #[test]
 fn an_attempt_of_unknown_fate_is_reported_if_the_operator_wants_that() {
-    for answer in ["timeout", "connect"] {
+    for answer in ["timeout", "connect", "cut_short"] {
+        let class = if answer == "cut_short" { "malformed" } else { answer };
         let mut world = World::with("c1/m1 c2/m1", |_, params| params.on_unknown_fate = UnknownFate::Stop);
-        assert!(world.tell(answer).starts_with(&format!("c1/m1 | {answer}")));
+        assert!(world.tell(answer).starts_with(&format!("c1/m1 | {class}")));
         let mut world = World::with("c1/m1 c2/m1", |_, params| params.on_unknown_fate = UnknownFate::Stop);
         world.tells(&format!("{answer}!unsent ok => c1/m1 c2/m1 | served"));
     }

@@ -1,15 +1,15 @@
 //! A story in text, told to the real policy over the real store, with a hand-moved clock and scripted upstreams.
 //!
 //! Each line is one request: what the upstreams will answer, `=>`, which candidates were called, `|`, how it ended.
-//! `+10s` moves the clock. `~3s` in a path is a wait (whole seconds). An answer is `ok` or a class with, optionally,
+//! `+10s` moves the clock. `~3s` in a path is a wait (whole seconds). An answer is `ok`, `cut_short` or a class with, optionally,
 //! `@scope`, `(hint)`, `?` for a hint of evidence instead of a code, `#digest` of the body, `!progress`.
 //! Words before the answers: `count`, `pin=c1`, `first=k`, `later=k`, `owner=c1`, `of=MODEL`, `by=10s` (deadline).
 
 use std::{sync::Arc, time::Duration};
 
 use standin_core::{
-    AffinityKey, Certainty, ErrorClass, Evidence, Failure, Layer, Moment, Operation, Outcome, Progress,
-    Scope, UpstreamError, Verdict,
+    AffinityKey, CUT_SHORT, Certainty, ErrorClass, Evidence, Failure, Layer, Moment, Operation, Outcome,
+    Progress, Scope, UpstreamError, Verdict,
 };
 use standin_policy::{
     Affinity, Ask, Cause, ConversationTurn, Credential, Declarations, Ending, Model, Params, Ready, Route,
@@ -296,7 +296,10 @@ pub(crate) fn failure(text: &str) -> Failure {
     };
     let (text, hint) = text.split_once('(').unwrap_or((text, ""));
     let (class, scope) = text.split_once('@').unwrap_or((text, ""));
-    let class: ErrorClass = class.parse().unwrap();
+    let (class, rule) = match class {
+        "cut_short" => (ErrorClass::Malformed, CUT_SHORT),
+        _ => (class.parse().unwrap(), "test/rule"),
+    };
     let scope = Scope::ALL.into_iter().find(|known| known.as_str() == scope).unwrap_or_else(|| usual(class));
     let progress = match progress {
         "content" => Progress::ContentForwarded,
@@ -311,7 +314,7 @@ pub(crate) fn failure(text: &str) -> Failure {
             scope,
             certainty,
             delay: (!hint.is_empty()).then(|| duration(hint.trim_end_matches(')'))),
-            rule: "test/rule".into(),
+            rule: rule.into(),
             layer: Layer::Status,
             matched: String::new(),
             suspend: None,

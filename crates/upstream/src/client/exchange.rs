@@ -121,7 +121,7 @@ impl Body for Exchange {
                 }
                 Poll::Pending => {
                     let error = match connection.has_ended() {
-                        true => SendError::malformed("the reply was cut short: the connection ended"),
+                        true => SendError::cut_short("the reply was cut short: the connection ended"),
                         false => match &mut this.watch {
                             Some(watch) => ready!(watch.poll(cx)),
                             None => return Poll::Pending,
@@ -165,7 +165,7 @@ fn before_head(error: &hyper::Error) -> SendError {
 }
 
 fn after_head(error: &hyper::Error) -> SendError {
-    SendError::malformed(format!("the reply was cut short: {}", sentence(error)))
+    SendError::cut_short(format!("the reply was cut short: {}", sentence(error)))
 }
 
 fn sentence(error: &hyper::Error) -> String {
