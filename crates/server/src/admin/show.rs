@@ -61,6 +61,7 @@ pub(super) fn health(desk: &Desk) -> Value {
         "uptime_seconds": desk.site.clock.now().since(desk.began).as_secs(),
         "models": conductor.models().len(),
         "suspensions": conductor.suspensions().len(),
+        "conversations": conductor.store().bindings(),
         "tasks": tokio::runtime::Handle::try_current().map_or(0, |runtime| runtime.metrics().num_alive_tasks()),
     })
 }
