@@ -1,13 +1,6 @@
 //! One connection, from its first byte to its end.
 
-use std::{
-    convert::Infallible,
-    pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::{convert::Infallible, pin::pin, sync::Arc};
 
 use http::{HeaderValue, Request, Response, header};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -20,37 +13,35 @@ use tokio::{
 };
 
 use crate::{
-    framing::Objection,
-    guard::{Guard, Notice},
+    guard::Guard,
     handle::{handle, refuse_unread},
     multiplex::multiplexed,
+    opening::{Opening, Protocol, opening},
     parting::{Departing, Phase},
     site::Site,
     spare::SpareTimer,
+    talk::Answering,
     tls::Tls,
 };
 
-/// How a connection of HTTP/2 begins, and no request of HTTP/1. Whoever cuts it to pieces is taken for HTTP/1.
-const PREFACE: &[u8; 4] = b"PRI ";
-const PREFACE_LENGTH: usize = PREFACE.len();
-
 /// Serves one connection.
-pub(crate) async fn connection(stream: TcpStream, site: Arc<Site>, mut phase: watch::Receiver<Phase>) {
+pub(crate) async fn connection(mut stream: TcpStream, site: Arc<Site>, mut phase: watch::Receiver<Phase>) {
     if let Some(tls) = site.tls.clone() {
         return Box::pin(encrypted(stream, &tls, site, phase)).await;
     }
-    let mut first = [0; PREFACE_LENGTH];
     let began = tokio::select! {
         // hyper's timers begin with the first byte of a head; who connects and says nothing is ours to end.
-        began = timeout(site.limits.first_byte_max, stream.peek(&mut first)) => began,
+        began = timeout(site.limits.first_byte_max, opening(&mut stream, site.limits.head_max)) => began,
         _ = phase.wait_for(|phase| *phase != Phase::Open) => return,
     };
     match began {
-        Ok(Ok(PREFACE_LENGTH)) if first == *PREFACE => {
-            let guard = Guard::framed(stream, &site.limits);
+        Ok(Ok(Some(Opening { protocol: Protocol::Http2, ahead }))) => {
+            let guard = Guard::framed(stream, &site.limits).after(ahead);
             Box::pin(multiplexed(guard, site, phase)).await;
         }
-        Ok(Ok(1..)) => sequential(Guard::new(stream, &site.limits), site, phase).await,
+        Ok(Ok(Some(Opening { protocol: Protocol::Http1, ahead }))) => {
+            sequential(Guard::new(stream, &site.limits).after(ahead), site, phase).await;
+        }
         _ => {}
     }
 }
@@ -76,21 +67,21 @@ async fn encrypted(stream: TcpStream, tls: &Tls, site: Arc<Site>, mut phase: wat
 }
 
 /// HTTP/1.1: one request after the other.
-async fn sequential<S>(guard: Guard<S>, site: Arc<Site>, mut phase: watch::Receiver<Phase>)
+async fn sequential<S>(mut guard: Guard<S>, site: Arc<Site>, mut phase: watch::Receiver<Phase>)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let (limits, notice) = (site.limits, guard.notice());
-    let served = AtomicU64::new(0);
+    guard.speak_for(&site);
+    let (limits, talk) = (site.limits, guard.talk());
     let service = service_fn(move |request: Request<Incoming>| {
-        let (site, number) = (Arc::clone(&site), served.fetch_add(1, Ordering::Relaxed));
-        let objection = objection(&notice, number);
+        let (site, (objection, running)) = (Arc::clone(&site), talk.begin());
         // hyper keeps room for this future as long as the connection lasts; a stream needs it for its first instant.
         Box::pin(async move {
-            if let Some(objection) = objection {
-                return Ok(closing(refuse_unread(&site, &request, objection)));
-            }
-            Ok::<_, Infallible>(handle(site, request).await)
+            let reply = match objection {
+                Some(objection) => closing(refuse_unread(&site, &request, objection)),
+                None => handle(site, request).await,
+            };
+            Ok::<_, Infallible>(reply.map(|body| Answering { body, _running: running }))
         })
     });
     let served = http1::Builder::new()
@@ -114,10 +105,6 @@ where
             served.as_mut().graceful_shutdown();
         }
     }
-}
-
-fn objection(notice: &Notice, number: u64) -> Option<Objection> {
-    notice.get().filter(|finding| finding.request == number).map(|finding| finding.objection)
 }
 
 fn closing(mut reply: Response<Departing>) -> Response<Departing> {

@@ -38,8 +38,20 @@ pub(crate) struct Framing {
     stage: Stage,
     head: HeadSoFar,
     line: Line,
+    first: Line,
+    /// Of which request that is the first line.
+    first_of: u64,
     requests: u64,
     finding: Option<Finding>,
+}
+
+/// How a request begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FirstLine<'l> {
+    /// The line as far as it was kept.
+    pub(crate) bytes: &'l [u8],
+    /// Whether its end was seen.
+    pub(crate) is_whole: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -62,6 +74,8 @@ enum Stage {
 /// What the lines of a head have said so far.
 #[derive(Debug, Default)]
 struct HeadSoFar {
+    /// Whether its first line was read.
+    is_begun: bool,
     length: Option<u64>,
     is_chunked: bool,
     is_broken: bool,
@@ -101,6 +115,8 @@ impl Framing {
             stage: Stage::Between,
             head: HeadSoFar::default(),
             line: Line::default(),
+            first: Line::default(),
+            first_of: 0,
             requests: 0,
             finding: None,
         }
@@ -126,6 +142,16 @@ impl Framing {
     /// The request that has to be refused, once its head was seen.
     pub(crate) const fn finding(&self) -> Option<Finding> {
         self.finding
+    }
+
+    /// How a request begins, counted from zero: the one whose head was looked at last.
+    pub(crate) fn first_line(&self, request: u64) -> Option<FirstLine<'_>> {
+        let (line, is_whole) = match self.stage {
+            Stage::Head if self.requests == request && !self.head.is_begun => (&self.line, false),
+            _ if self.first_of == request => (&self.first, true),
+            _ => return None,
+        };
+        Some(FirstLine { bytes: &line.kept[..line.length], is_whole })
     }
 
     /// Whether a head has begun and not ended.
@@ -183,7 +209,14 @@ impl Framing {
                 if last != Some(b'\r') {
                     self.head.objection.get_or_insert(Objection::BareLineEnd);
                 }
-                if line.is_empty() { self.end_head() } else { self.head.read(line) }
+                if line.is_empty() {
+                    return self.end_head();
+                }
+                if !std::mem::replace(&mut self.head.is_begun, true) {
+                    (self.first.length, self.first_of) = (0, self.requests);
+                    self.first.add(line);
+                }
+                self.head.read(line);
             }
             Stage::ChunkSize => self.stage = chunk(line),
             Stage::ChunkEnd => self.stage = Stage::ChunkSize,

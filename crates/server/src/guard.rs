@@ -2,9 +2,9 @@
 //! a moment so that the refusal arrives.
 
 use std::{
-    io,
+    io, mem,
     pin::Pin,
-    sync::{Arc, OnceLock},
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -14,10 +14,7 @@ use tokio::{
     time::Sleep,
 };
 
-use crate::{
-    framing::{Finding, Framing},
-    limits::Limits,
-};
+use crate::{framing::Framing, limits::Limits, opening::Ahead, site::Site, talk::Talk, unheard::Unheard};
 
 /// How long we go on reading, and forgetting, a body that was refused. A socket that is closed with bytes unread
 /// resets the connection, and the peer may lose the reply that is on its way.
@@ -27,14 +24,14 @@ const LINGER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes that are forgotten at a time.
 const LINGER_PIECE: usize = 4 * 1024;
 
-/// What the guard tells the requests of its connection.
-pub(crate) type Notice = Arc<OnceLock<Finding>>;
-
 /// One connection's socket.
 pub(crate) struct Guard<S> {
     socket: S,
+    /// Bytes that were read before there was a guard.
+    ahead: Vec<u8>,
     framing: Option<Framing>,
-    notice: Notice,
+    talk: Arc<Talk>,
+    unheard: Option<Unheard>,
     head_max: Duration,
     stall_max: Duration,
     /// Runs while a head is incomplete.
@@ -55,8 +52,10 @@ impl<S> Guard<S> {
     pub(crate) fn new(socket: S, limits: &Limits) -> Self {
         Self {
             socket,
+            ahead: Vec::new(),
             framing: Some(Framing::new(limits.head_bytes_max)),
-            notice: Notice::default(),
+            talk: Arc::default(),
+            unheard: None,
             head_max: limits.head_max,
             stall_max: limits.stall_max,
             head_timer: None,
@@ -70,27 +69,58 @@ impl<S> Guard<S> {
         Self { framing: None, ..Self::new(socket, limits) }
     }
 
+    /// The same, with bytes that come before those in the socket.
+    pub(crate) fn after(mut self, ahead: Option<Ahead>) -> Self {
+        let Some(Ahead { bytes, head_timer }) = ahead else { return self };
+        self.ahead = bytes;
+        if self.framing.is_some() {
+            self.head_timer = Some(head_timer);
+        }
+        self
+    }
+
     /// Ends the connection if nothing comes within this time.
     pub(crate) fn expect_first_byte(&mut self, first_byte_max: Duration) {
         self.head_timer = Some(Box::pin(tokio::time::sleep(first_byte_max)));
     }
 
-    /// Where the connection's requests learn that they have to be refused.
-    pub(crate) fn notice(&self) -> Notice {
-        Arc::clone(&self.notice)
+    /// Says in the dialect of `site`'s callers what hyper answers by itself.
+    pub(crate) fn speak_for(&mut self, site: &Arc<Site>) {
+        self.unheard = Some(Unheard::new(Arc::clone(site)));
+    }
+
+    /// What is shared with the connection's requests.
+    pub(crate) fn talk(&self) -> Arc<Talk> {
+        Arc::clone(&self.talk)
     }
 
     fn look(&mut self, bytes: &[u8]) {
         let Some(framing) = &mut self.framing else { return };
         framing.push(bytes);
         if let Some(finding) = framing.finding() {
-            let _ = self.notice.set(finding);
+            self.talk.find(finding);
         }
         if !framing.is_inside_head() {
             self.head_timer = None;
         } else if self.head_timer.is_none() {
             self.head_timer = Some(Box::pin(tokio::time::sleep(self.head_max)));
         }
+    }
+
+    /// Looks at so many bytes of those that came before, and lets go of them.
+    fn look_ahead(&mut self, size: usize) {
+        let mut ahead = mem::take(&mut self.ahead);
+        let rest = ahead.split_off(size);
+        self.look(&ahead);
+        self.ahead = rest;
+    }
+
+    /// Whether these bytes are an answer of hyper's own; then they are not written, and ours will be.
+    fn is_replaced(&mut self, bytes: &[u8]) -> bool {
+        let Some(unheard) = &mut self.unheard else { return false };
+        let Some(request) = unheard.asked(&self.talk) else { return false };
+        let line = self.framing.as_ref().and_then(|framing| framing.first_line(request));
+        unheard.replace(bytes, line)
     }
 
     /// A write that could not go on is given so much time, and one that could ends the wait.
@@ -105,6 +135,23 @@ impl<S> Guard<S> {
     }
 }
 
+impl<S: AsyncWrite + Unpin> Guard<S> {
+    /// Writes what is said in hyper's place. hyper flushes once it has nothing left to write.
+    fn speak(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(unheard) = &mut self.unheard else { return Poll::Ready(Ok(())) };
+        unheard.all_is_out(&self.talk);
+        while let Some(unheard) = self.unheard.as_ref().filter(|unheard| !unheard.rest().is_empty()) {
+            let written = Pin::new(&mut self.socket).poll_write(cx, unheard.rest());
+            let size = ready!(self.watch(cx, written))?;
+            if size == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.unheard.iter_mut().for_each(|unheard| unheard.said(size));
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -112,6 +159,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if !this.ahead.is_empty() {
+            let size = this.ahead.len().min(buffer.remaining());
+            buffer.put_slice(&this.ahead[..size]);
+            this.look_ahead(size);
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         match Pin::new(&mut this.socket).poll_read(cx, buffer) {
             Poll::Ready(read) => {
@@ -129,6 +182,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if this.is_replaced(bytes) {
+            return Poll::Ready(Ok(bytes.len()));
+        }
         let written = Pin::new(&mut this.socket).poll_write(cx, bytes);
         this.watch(cx, written)
     }
@@ -139,6 +195,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        // An answer of hyper's own is one piece.
+        if let [piece] = pieces
+            && this.is_replaced(piece)
+        {
+            return Poll::Ready(Ok(piece.len()));
+        }
         let written = Pin::new(&mut this.socket).poll_write_vectored(cx, pieces);
         this.watch(cx, written)
     }
@@ -149,6 +211,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        ready!(this.speak(cx))?;
         // What is encrypted may wait behind the socket's back: then it is the flush that shows a stall.
         let flushed = Pin::new(&mut this.socket).poll_flush(cx);
         if flushed.is_ready() && this.stall_timer.is_none() {
@@ -161,7 +224,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
         let this = self.get_mut();
         if matches!(this.linger, Linger::NotYet) {
             ready!(Pin::new(&mut this.socket).poll_shutdown(cx))?;
-            let owes_body = this.framing.as_ref().is_some_and(Framing::owes_body);
+            let owes_body = this.framing.as_ref().is_some_and(Framing::owes_body)
+                || this.unheard.as_ref().is_some_and(Unheard::has_spoken);
             this.linger = if owes_body {
                 Linger::Reading { timer: Box::pin(tokio::time::sleep(LINGER_MAX)), left: LINGER_BYTES_MAX }
             } else {

@@ -89,6 +89,12 @@ fn route_for(method: &http::Method, path: &str, headers: &HeaderMap) -> Route {
     route(method, path, is_anthropic, has(&GOOGLE_KEY))
 }
 
+/// The names under which clients of a dialect read our id.
+pub(crate) fn id_headers(dialect: Dialect) -> impl Iterator<Item = HeaderName> {
+    let more = (dialect == Dialect::AnthropicMessages).then_some(REQUEST_ID_ANTHROPIC);
+    more.into_iter().chain([REQUEST_ID])
+}
+
 /// Our id stands on every reply, under the names that clients read.
 fn mark(
     reply: Response<AnswerBody>,
@@ -100,10 +106,9 @@ fn mark(
     let mut reply = reply.map(|body| Departing::new(body, site, dialect, id));
     let Ok(value) = HeaderValue::from_str(id.as_str()) else { return reply };
     let headers = reply.headers_mut();
-    if dialect == Dialect::AnthropicMessages {
-        headers.insert(REQUEST_ID_ANTHROPIC, value.clone());
+    for name in id_headers(dialect) {
+        headers.insert(name, value.clone());
     }
-    headers.insert(REQUEST_ID, value);
     if is_stream {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));

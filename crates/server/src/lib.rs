@@ -17,6 +17,7 @@ mod keys;
 mod limits;
 mod listing;
 mod multiplex;
+mod opening;
 mod parting;
 mod patience;
 mod refusal;
@@ -25,7 +26,9 @@ mod seen;
 mod site;
 mod spare;
 mod streams;
+mod talk;
 mod tls;
+mod unheard;
 mod wishes;
 
 pub use accept::{Drained, serve};

@@ -34,8 +34,10 @@ pub enum ErrorKind {
     UnsupportedMedia,
     /// The path asks for a protocol that is not spoken there.
     UpgradeRequired,
-    /// Head or URI are larger than this server takes.
+    /// The head is larger than this server takes.
     HeadersTooLarge,
+    /// Path and query are larger than this server takes.
+    UriTooLong,
     /// Every path is out because of a quota or a rate.
     Cooldown,
     /// Every path says that it does not serve the model.
@@ -83,6 +85,7 @@ impl ErrorKind {
             Self::UnsupportedMedia => (415, CALLER, "unsupported_media_type"),
             Self::UpgradeRequired => (426, CALLER, "upgrade_required"),
             Self::HeadersTooLarge => (431, CALLER, "headers_too_large"),
+            Self::UriTooLong => (414, CALLER, "uri_too_long"),
             Self::Cooldown => (429, "rate_limit_error", "model_cooldown"),
             Self::AtCapacity => (429, "rate_limit_error", "concurrency_limit"),
             Self::CredentialsRejected => (403, CALLER, "upstream_credentials_rejected"),

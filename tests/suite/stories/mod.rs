@@ -52,9 +52,7 @@ impl Stage {
                 Step::Reply { statuses, code } => {
                     let reply = connection.reply().await.unwrap_or_else(|| panic!("{name}: no reply"));
                     assert!(statuses.contains(&reply.status()), "{name}: {:?} {}", reply.head, reply.text());
-                    let body = serde_json::from_slice::<Value>(&reply.body).unwrap_or_default();
-                    let said = body["error"]["code"].as_str();
-                    assert!(code.is_none() || said == code.as_deref(), "{name}: {}", reply.text());
+                    assert_is_ours(name, &reply, code.as_deref());
                     since = now();
                 }
                 Step::Open => {
@@ -82,6 +80,23 @@ impl Stage {
             }
         }
     }
+}
+
+/// Whoever is refused is told so in its dialect, with our id, however early that is.
+fn assert_is_ours(name: &str, reply: &client::Reply, code: Option<&str>) {
+    let body = serde_json::from_slice::<Value>(&reply.body).unwrap_or_default();
+    // The three shapes call it differently.
+    let error = &body["error"];
+    let said = error["code"].as_str().or(error["status"].as_str()).or(error["type"].as_str());
+    assert!(code.is_none() || said == code, "{name}: {}", reply.text());
+    if reply.status() < 400 {
+        return;
+    }
+    assert!(error["message"].as_str().is_some_and(|text| text.len() > 10), "{name}: {}", reply.text());
+    assert_eq!(reply.head.header("content-type"), Some("application/json"), "{name}");
+    let id = reply.head.header("x-request-id").unwrap_or_default();
+    assert!(id.starts_with("req_") && id.len() == 20, "{name}: {:?}", reply.head);
+    assert!(reply.head.header("date").is_some(), "{name}: {:?}", reply.head);
 }
 
 fn stories() -> Vec<Story> {

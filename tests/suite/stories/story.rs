@@ -43,6 +43,7 @@ impl Story {
                 ">>" => story.send(&bytes("")),
                 "*" => {
                     let (times, line) = rest.split_once(' ').unwrap();
+                    let line = words.put_into(line);
                     story.send(&format!("{line}\r\n").repeat(times.parse().unwrap()).into_bytes());
                 }
                 "." => story.steps.push(Step::Wait(humantime(rest))),
