@@ -307,17 +307,26 @@ async fn d2_a_caller_who_closes_only_its_half_is_gone_too() {
         let upstream = ScriptedUpstream::always(play).await;
         let table = Upstream::new("only", &upstream.base_url()).key(KEY).model(MODEL, "words");
         let gateway = Gateway::over([table]).await;
-        let mut stream = tokio::net::TcpStream::connect(gateway.address()).await.unwrap();
-        stream.write_all(&crate::gateway::post(ROUTE, &chat("words", true))).await.unwrap();
-        upstream.wait_until(|all| !all.is_empty()).await;
-        let left = standin_testkit::now();
-        stream.shutdown().await.unwrap();
-        let received = upstream.wait_until(|all| all[0].gone_at.is_some()).await;
-        let noticed = received[0].gone_at.unwrap().saturating_duration_since(left);
-        // The product promises 100 ms; a busy machine may need longer until it lets us see that.
-        assert!(noticed < Duration::from_secs(1), "{noticed:?}");
-        let mut rest = Vec::new();
-        let _ = stream.read_to_end(&mut rest).await;
+        let mut noticed = Vec::new();
+        for call in 0..15 {
+            let mut stream = tokio::net::TcpStream::connect(gateway.address()).await.unwrap();
+            stream.write_all(&crate::gateway::post(ROUTE, &chat("words", true))).await.unwrap();
+            upstream.wait_until(|all| all.len() > call).await;
+            let left = standin_testkit::now();
+            stream.shutdown().await.unwrap();
+            let received = upstream.wait_until(|all| all[call].gone_at.is_some()).await;
+            noticed.push(received[call].gone_at.unwrap().saturating_duration_since(left));
+            let mut rest = Vec::new();
+            let _ = stream.read_to_end(&mut rest).await;
+        }
+        noticed.sort();
+        // Half of them show that the limit holds; a busy machine may keep one of three processes waiting for longer.
+        println!(
+            "half closed: the upstream knows after {:?}, and after {:?} at the latest",
+            noticed[7], noticed[14]
+        );
+        assert!(noticed[7] <= Duration::from_millis(100), "{noticed:?}");
+        assert!(noticed[14] <= Duration::from_secs(1), "{noticed:?}");
         assert!(!gateway.log().contains("\"WARN\""), "nobody is blamed:\n{}", gateway.log());
     }
 }

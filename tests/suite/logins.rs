@@ -108,6 +108,45 @@ async fn s125_a_refused_login_waits_for_a_new_one_and_is_back_a_moment_after_it(
 }
 
 #[tokio::test]
+async fn l4_a_login_that_another_program_writes_into_its_file_is_used_from_then_on() {
+    let server = ScriptedUpstream::always(Play::json(200, COMPACTED)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("codex-1.json");
+    let write = |access: &str| {
+        let tokens = json!({"access_token": access, "refresh_token": format!("refresh-of-{access}")});
+        fs::write(&file, json!({"tokens": tokens}).to_string()).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    write("first-access");
+    let gateway = Gateway::with(&table(&server, &file), []).await;
+    let compact = async || {
+        let reply = responses(&gateway, "/v1/responses/compact", r#"{"model":"words","input":[]}"#).await;
+        assert_eq!(reply.status(), 200, "{}", reply.text());
+        server.received().pop().unwrap().key().to_owned()
+    };
+    assert_eq!(compact().await, "first-access");
+    write("second-access");
+    gateway.says("took over a login that was renewed elsewhere").await;
+    assert_eq!(compact().await, "second-access");
+
+    // Half of a file, or none, changes nothing: what is held is good as long as the process lives.
+    fs::write(&file, "{\"tokens\": {\"acc").unwrap();
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    assert_eq!(compact().await, "second-access");
+    fs::remove_file(&file).unwrap();
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    assert_eq!(compact().await, "second-access");
+    write("third-access");
+    gateway.says("took over a login").await;
+    let since = standin_testkit::now();
+    while compact().await != "third-access" {
+        assert!(since.elapsed() < std::time::Duration::from_secs(5));
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert!(server.received().iter().all(|request| request.target() == "/codex/responses/compact"));
+}
+
+#[tokio::test]
 async fn a_login_that_is_under_way_is_not_lost_when_the_gateway_stops() {
     let server = ScriptedUpstream::start(|request| match (request.target(), request.key()) {
         ("/oauth/token", _) => {

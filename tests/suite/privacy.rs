@@ -137,6 +137,8 @@ async fn k8_no_secret_and_no_prompt_stands_in_any_log_error_or_dump_at_the_fines
     hear(&client::exchange(gateway.address(), &post("/v1/chat/completions", broken.as_bytes())).await);
     let query = format!("/v1/models?key={}", canary::GUESS);
     hear(&client::exchange(gateway.address(), &client::request("GET", &query, &[], b"")).await);
+    said += &over_http2(&gateway).await;
+    let mut hear = |reply: &client::Reply| said += &format!("{:?}\n{}\n", reply.head, reply.text());
     hear(&operator(&gateway).await);
     let _abandoned = gateway.open("/v1/chat/completions", &chat("words", true)).await;
 
@@ -158,6 +160,54 @@ async fn k8_no_secret_and_no_prompt_stands_in_any_log_error_or_dump_at_the_fines
             assert_eq!(line, None, "{canary} stands in {place}");
         }
     }
+}
+
+/// The same marks in requests side by side on one connection: served, failing, unknown, and one that is taken back.
+async fn over_http2(gateway: &Gateway) -> String {
+    use crate::edge::http2::{DATA, END_STREAM, Peer, RST_STREAM, frame, request};
+    let mut peer = Peer::open(gateway.address(), &[]).await;
+    let (known, guessed) = (format!("Bearer {CALLER_KEY}"), format!("Bearer {}", canary::GUESS));
+    let body = |model: &str| {
+        let prompt = canary::PROMPT;
+        format!(
+            r#"{{"model":"{model}","stream":true,"user":"{prompt}","messages":[{{"role":"user","content":"{prompt}"}}]}}"#
+        )
+    };
+    let mut said = String::new();
+    for (at, (model, bearer)) in
+        [("working/tiny-1", &known), ("failing/tiny-1", &known), ("nobody", &known), ("words", &guessed)]
+            .iter()
+            .enumerate()
+    {
+        let stream = u32::try_from(2 * at + 1).unwrap();
+        let headers = [
+            ("authorization", bearer.as_str()),
+            ("content-type", "application/json"),
+            ("cookie", canary::COOKIE),
+        ];
+        let head = request(stream, "POST", "/v1/chat/completions", &headers, 0);
+        peer.send(&[head, frame(DATA, END_STREAM, stream, body(model).as_bytes())].concat()).await.unwrap();
+        let (status, answer) = peer.answer(stream).await.unwrap();
+        let wanted = match *model {
+            "working/tiny-1" => Some(200),
+            "nobody" => Some(404),
+            "words" => Some(401),
+            _ => None,
+        };
+        assert!(wanted.is_none_or(|wanted| wanted == status), "{model}: {status}");
+        // What was asked for is in the caller's own answer, and may be.
+        said += &String::from_utf8_lossy(&answer).replace(canary::ANSWER, "");
+    }
+    let head = request(
+        99,
+        "POST",
+        "/v1/chat/completions",
+        &[("authorization", &known), ("cookie", canary::COOKIE)],
+        0,
+    );
+    let piece = frame(DATA, 0, 99, &body("words").as_bytes()[..80]);
+    peer.send(&[head, piece, frame(RST_STREAM, 0, 99, &8_u32.to_be_bytes())].concat()).await.unwrap();
+    said + "\n"
 }
 
 /// What the operator's listener says about the last requests.

@@ -46,6 +46,9 @@ async fn dawdle(gateway: std::net::SocketAddr, how: Slow, step: Duration) -> Dur
     now().duration_since(since)
 }
 
+/// Healthy requests of one round: many rounds find a quiet moment on a busy machine, long ones say more of a p99.
+const ROUND_REQUESTS: usize = 100;
+
 /// Times of healthy requests, one after the other.
 async fn healthy(gateway: &Gateway, requests: usize) -> Vec<Duration> {
     let mut connection = client::Connection::open(gateway.address()).await;
@@ -64,27 +67,44 @@ fn p99(times: &[Duration]) -> Duration {
     times[times.len() * 99 / 100]
 }
 
-/// `each` slow callers of each kind; all have to be gone after `gone_max`.
-async fn slow_callers(limits: &str, each: usize, step: Duration, gone_max: Duration, slack: Duration) {
-    let (gateway, _upstream) = stage(limits).await;
-    let requests = 2000;
-    healthy(&gateway, requests).await;
-    let before = p99(&healthy(&gateway, requests).await);
+/// `each` slow callers of each kind before one of two gateways; all have to be gone after `gone_max`, and callers who
+/// are not slow must hardly tell the two gateways apart.
+async fn slow_callers(limits: &str, each: u32, step: Duration, gone_max: Duration, slack: Duration) {
+    let ((crowded, _upstream), (quiet, _other)) = (stage(limits).await, stage(limits).await);
+    for gateway in [&crowded, &quiet] {
+        healthy(gateway, ROUND_REQUESTS).await;
+    }
     let mut slow = JoinSet::new();
-    for how in [Slow::Silent, Slow::Head, Slow::Body] {
-        for _ in 0..each {
-            slow.spawn(dawdle(gateway.address(), how, step));
+    for number in 0..each {
+        for how in [Slow::Silent, Slow::Head, Slow::Body] {
+            let address = crowded.address();
+            slow.spawn(async move {
+                // People do not move in step: a thousand bytes in the same instant would be a burst, not slowness.
+                tokio::time::sleep(step * number / each).await;
+                dawdle(address, how, step).await
+            });
         }
     }
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    let during = p99(&healthy(&gateway, requests).await);
-    let longest = slow.join_all().await.into_iter().max().unwrap();
+    tokio::time::sleep(step).await;
+    // Taken in turns, so that whatever else the machine does meets both; the best of each is what the gateways can do.
+    let (mut beside, mut alone, mut rounds) = (Duration::MAX, Duration::MAX, 0);
+    let mut longest = loop {
+        beside = beside.min(p99(&healthy(&crowded, ROUND_REQUESTS).await));
+        alone = alone.min(p99(&healthy(&quiet, ROUND_REQUESTS).await));
+        rounds += 1;
+        if let Some(first) = slow.try_join_next() {
+            break first.unwrap();
+        }
+    };
+    longest = slow.join_all().await.into_iter().max().unwrap().max(longest);
     println!(
-        "{} slow callers, the last gone after {longest:?}; healthy p99 {before:?} before, {during:?} beside them",
-        3 * each
+        "{} slow callers, the last gone after {longest:?}; healthy p99 {alone:?} without them and {beside:?} beside \
+         them, a ratio of {:.2} (best of {rounds} rounds)",
+        3 * each,
+        beside.as_secs_f64() / alone.as_secs_f64()
     );
     assert!(longest <= gone_max, "{longest:?}");
-    assert!(during <= before.mul_f64(1.2) + slack, "{during:?} beside them, {before:?} before");
+    assert!(beside <= alone.mul_f64(1.2) + slack, "{beside:?} beside them, {alone:?} without them");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -98,7 +118,7 @@ async fn a7_a_thousand_slow_callers_are_let_go_and_nobody_else_notices() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes a minute: `just long`"]
 async fn a7_a_thousand_slow_callers_of_each_kind_under_the_limits_of_every_day() {
-    slow_callers("", 1000, Duration::from_secs(1), Duration::from_secs(40), Duration::from_millis(1)).await;
+    slow_callers("", 1000, Duration::from_secs(1), Duration::from_secs(40), Duration::from_micros(50)).await;
 }
 
 /// Connections that have served once and are kept.

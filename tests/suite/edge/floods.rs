@@ -20,6 +20,9 @@ use crate::{
 /// Processor time that a flood may cost, all of its frames together; the suite runs a slow build.
 const PROCESSOR_MAX: Duration = Duration::from_secs(1);
 
+/// How long others may wait for an answer while there is a flood, on a busy machine.
+const OTHERS_WAIT_MAX: Duration = Duration::from_secs(1);
+
 /// Sends a request with a body and reads the answer.
 async fn ask(
     peer: &mut Peer<tokio::net::TcpStream>,
@@ -75,6 +78,17 @@ async fn l1_streams_side_by_side_are_told_that_the_server_stops() {
     assert!(now().duration_since(since) < Duration::from_secs(2));
 }
 
+/// Somebody else, who asks all the while and must be answered in time every time. Ends only by failing.
+async fn others(address: std::net::SocketAddr) {
+    let healthy = client::request("GET", "/healthz", &[], b"");
+    let mut connection = client::Connection::open(address).await;
+    loop {
+        let reply = tokio::time::timeout(OTHERS_WAIT_MAX, connection.exchange(&healthy)).await;
+        assert_eq!(reply.expect("others do not wait for a flood").status(), 200);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 /// What a flood did: the frames that came back until the end of the connection, and whether there was one.
 async fn flood(
     gateway: &Gateway,
@@ -83,6 +97,7 @@ async fn flood(
     waves: u32,
 ) -> Vec<Frame> {
     let (cpu, memory) = (gateway.processor_time(), gateway.memory().now);
+    let others = tokio::spawn(others(gateway.address()));
     let mut peer = Peer::open(gateway.address(), settings).await;
     let mut sent = 0;
     for number in 0..waves {
@@ -99,6 +114,9 @@ async fn flood(
         frames.len(),
         memory >> 10
     );
+    others.abort();
+    let were_served = others.await.is_err_and(|ended| ended.is_cancelled());
+    assert!(were_served, "others are served all the while");
     assert!(cpu < PROCESSOR_MAX, "{cpu:?}");
     assert!(memory < 8 << 20, "{} KiB", memory >> 10);
     let healthy = client::request("GET", "/healthz", &[], b"");

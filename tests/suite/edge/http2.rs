@@ -9,19 +9,19 @@ use tokio::{
     time::{Duration, timeout},
 };
 
-pub(super) const DATA: u8 = 0;
-pub(super) const HEADERS: u8 = 1;
-pub(super) const RST_STREAM: u8 = 3;
-pub(super) const SETTINGS: u8 = 4;
-pub(super) const PING: u8 = 6;
-pub(super) const GOAWAY: u8 = 7;
-pub(super) const WINDOW_UPDATE: u8 = 8;
-pub(super) const CONTINUATION: u8 = 9;
+pub(crate) const DATA: u8 = 0;
+pub(crate) const HEADERS: u8 = 1;
+pub(crate) const RST_STREAM: u8 = 3;
+pub(crate) const SETTINGS: u8 = 4;
+pub(crate) const PING: u8 = 6;
+pub(crate) const GOAWAY: u8 = 7;
+pub(crate) const WINDOW_UPDATE: u8 = 8;
+pub(crate) const CONTINUATION: u8 = 9;
 
-pub(super) const END_STREAM: u8 = 1;
-pub(super) const END_HEADERS: u8 = 4;
+pub(crate) const END_STREAM: u8 = 1;
+pub(crate) const END_HEADERS: u8 = 4;
 /// `SETTINGS_INITIAL_WINDOW_SIZE`.
-pub(super) const INITIAL_WINDOW: u16 = 4;
+pub(crate) const INITIAL_WINDOW: u16 = 4;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// How long the other side may be silent.
@@ -29,15 +29,15 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// One frame.
 #[derive(Debug, Clone)]
-pub(super) struct Frame {
-    pub(super) kind: u8,
-    pub(super) flags: u8,
-    pub(super) stream: u32,
-    pub(super) payload: Bytes,
+pub(crate) struct Frame {
+    pub(crate) kind: u8,
+    pub(crate) flags: u8,
+    pub(crate) stream: u32,
+    pub(crate) payload: Bytes,
 }
 
 /// The bytes of one frame.
-pub(super) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     let mut bytes = vec![length[1], length[2], length[3], kind, flags];
     bytes.extend_from_slice(&stream.to_be_bytes());
@@ -46,7 +46,7 @@ pub(super) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8>
 }
 
 /// A block of headers, each spelled out.
-pub(super) fn block(headers: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn block(headers: &[(&str, &str)]) -> Vec<u8> {
     let mut block = Vec::new();
     for (name, value) in headers {
         block.push(0);
@@ -60,7 +60,7 @@ pub(super) fn block(headers: &[(&str, &str)]) -> Vec<u8> {
 }
 
 /// A request of these headers that is over with them, or is not.
-pub(super) fn request(stream: u32, method: &str, path: &str, more: &[(&str, &str)], flags: u8) -> Vec<u8> {
+pub(crate) fn request(stream: u32, method: &str, path: &str, more: &[(&str, &str)], flags: u8) -> Vec<u8> {
     let mut headers =
         vec![(":method", method), (":scheme", "http"), (":authority", "gateway.test"), (":path", path)];
     headers.extend_from_slice(more);
@@ -68,14 +68,14 @@ pub(super) fn request(stream: u32, method: &str, path: &str, more: &[(&str, &str
 }
 
 /// One side of a connection.
-pub(super) struct Peer<S> {
+pub(crate) struct Peer<S> {
     io: S,
     buffer: BytesMut,
 }
 
 impl Peer<TcpStream> {
     /// Connects to somebody who is known to speak it.
-    pub(super) async fn open(address: SocketAddr, settings: &[(u16, u32)]) -> Self {
+    pub(crate) async fn open(address: SocketAddr, settings: &[(u16, u32)]) -> Self {
         let io = TcpStream::connect(address).await.unwrap();
         io.set_nodelay(true).unwrap();
         Self::over(io, settings).await
@@ -83,7 +83,7 @@ impl Peer<TcpStream> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
-    pub(super) async fn over(io: S, settings: &[(u16, u32)]) -> Self {
+    pub(crate) async fn over(io: S, settings: &[(u16, u32)]) -> Self {
         let mut peer = Self { io, buffer: BytesMut::new() };
         let mut payload = Vec::new();
         for (name, value) in settings {
@@ -95,12 +95,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         peer
     }
 
-    pub(super) async fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+    pub(crate) async fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         self.io.write_all(bytes).await
     }
 
     /// The next frame; `None` when the connection has ended.
-    pub(super) async fn next(&mut self) -> Option<Frame> {
+    pub(crate) async fn next(&mut self) -> Option<Frame> {
         loop {
             if let Some(frame) = self.take() {
                 return Some(frame);
@@ -125,7 +125,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     }
 
     /// All frames until the connection ends.
-    pub(super) async fn rest(&mut self) -> Vec<Frame> {
+    pub(crate) async fn rest(&mut self) -> Vec<Frame> {
         let mut all = Vec::new();
         while let Some(frame) = self.next().await {
             all.push(frame);
@@ -134,7 +134,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     }
 
     /// Reads until this stream is over; answers with its status and body, or with the code it was reset with.
-    pub(super) async fn answer(&mut self, stream: u32) -> Result<(u16, Vec<u8>), u32> {
+    pub(crate) async fn answer(&mut self, stream: u32) -> Result<(u16, Vec<u8>), u32> {
         let (mut status, mut body) = (0, Vec::new());
         while let Some(frame) = self.next().await {
             if frame.stream != stream {

@@ -3,7 +3,7 @@
 mod bodies;
 mod crowds;
 mod floods;
-mod http2;
+pub(crate) mod http2;
 mod routes;
 mod tls;
 
