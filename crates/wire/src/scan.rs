@@ -4,16 +4,17 @@
 //! of coding agents are mostly long strings, and those are looked through in blocks. What it refuses it does not
 //! explain; a parser that can is asked then.
 
+mod block;
+
 use std::ops::Range;
 
 use wide::u8x16;
 
+use self::block::{BLOCK, Before, Block, VECTOR, specials};
 use crate::depth::DEPTH_MAX;
 
-/// Bytes of a string that are looked at together.
-const BLOCK: usize = 32;
-/// The highest of the control characters, which no string may hold as they are.
-const CONTROL_MAX: u8 = 0x1f;
+/// Bytes of a string within which most end.
+const SHORT: usize = 2 * VECTOR;
 
 /// This is no JSON, or it nests too deeply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -211,103 +212,72 @@ impl<'a> Scanner<'a> {
         (count > 0).then_some(())
     }
 
-    /// Takes the rest of a string, behind its opening quote. Most are keys and names, and end within sixteen bytes.
+    /// Takes the rest of a string, behind its opening quote. Most are keys and names, and end within a few bytes.
     #[inline]
     fn string(&mut self) -> Result<(), Broken> {
-        if let Some((bytes, _)) = self.text.get(self.at..).and_then(<[u8]>::split_first_chunk::<16>) {
+        for _ in 0..SHORT / VECTOR {
+            let Some(bytes) = self.text.get(self.at..).and_then(<[u8]>::first_chunk) else { break };
             let bytes = u8x16::new(*bytes);
+            self.seen |= bytes;
             let first = specials(bytes).trailing_zeros() as usize;
-            if self.text.get(self.at + first) == Some(&b'"') && first < 16 {
-                self.seen |= bytes;
-                self.at += first + 1;
-                return Ok(());
+            match self.text.get(self.at + first) {
+                _ if first >= VECTOR => self.at += VECTOR,
+                Some(b'"') => {
+                    self.at += first + 1;
+                    return Ok(());
+                }
+                _ => break,
             }
         }
         self.long_string()
     }
 
     fn long_string(&mut self) -> Result<(), Broken> {
-        while let Some((low, high)) = self.block() {
-            self.seen |= low | high;
-            let mut special = specials(low) | specials(high) << (BLOCK / 2);
-            let mut taken = BLOCK;
-            while special != 0 {
-                let offset = special.trailing_zeros() as usize;
-                let at = self.at + offset;
-                match self.text[at] {
-                    b'"' => {
-                        self.at = at + 1;
-                        return Ok(());
-                    }
-                    b'\\' => {
-                        let behind = offset + escape(&self.text[at..])?;
-                        taken = taken.max(behind);
-                        special = if behind < BLOCK { special & (u32::MAX << behind) } else { 0 };
-                    }
-                    _ => return Err(Broken),
-                }
-            }
-            self.at += taken;
-        }
-        self.last_string()
-    }
-
-    fn block(&self) -> Option<(u8x16, u8x16)> {
-        let (low, rest) = self.text.get(self.at..)?.split_first_chunk::<16>()?;
-        let (high, _) = rest.split_first_chunk::<16>()?;
-        Some((u8x16::new(*low), u8x16::new(*high)))
-    }
-
-    /// Takes the rest of a string that ends within the last bytes of the text.
-    fn last_string(&mut self) -> Result<(), Broken> {
+        let text = self.text;
+        let mut before = Before::default();
         loop {
-            match *self.text.get(self.at).ok_or(Broken)? {
-                b'"' => {
-                    self.at += 1;
-                    return Ok(());
+            let rest = text.get(self.at..).ok_or(Broken)?;
+            let is_ended = match rest.first_chunk() {
+                Some(bytes) => self.block(bytes, &mut before)?,
+                None => {
+                    // Behind the end of the text stand quotes: every string ends, and one without an end too late.
+                    let mut bytes = [b'"'; BLOCK];
+                    bytes[..rest.len()].copy_from_slice(rest);
+                    self.block(&bytes, &mut before)?
                 }
-                b'\\' => self.at += escape(&self.text[self.at..])?,
-                0..=CONTROL_MAX => return Err(Broken),
-                byte => {
-                    self.seen |= u8x16::splat(byte);
-                    self.at += 1;
-                }
+            };
+            if is_ended {
+                return if self.at <= text.len() { Ok(()) } else { Err(Broken) };
             }
         }
     }
-}
 
-/// Which of sixteen bytes need a look: quotes, backslashes and control characters.
-fn specials(bytes: u8x16) -> u32 {
-    let control = bytes.min(u8x16::splat(CONTROL_MAX)).simd_eq(bytes);
-    let quotes = bytes.simd_eq(u8x16::splat(b'"')) | bytes.simd_eq(u8x16::splat(b'\\'));
-    (control | quotes).to_bitmask()
-}
+    /// Takes what a block holds of a string; whether that was its end.
+    #[inline(always)]
+    fn block(&mut self, bytes: &[u8; BLOCK], before: &mut Before) -> Result<bool, Broken> {
+        let block = Block::new(bytes);
+        let part = block.read(before);
+        self.seen |= block.joined();
+        if part.has_control || part.has_rare && !part.escaped().all(|at| self.is_escape(self.at + at)) {
+            return Err(Broken);
+        }
+        self.at += part.end.map_or(BLOCK, |end| end + 1);
+        Ok(part.end.is_some())
+    }
 
-/// The length of the escape that `text` begins with.
-#[inline]
-fn escape(text: &[u8]) -> Result<usize, Broken> {
-    let length = text.get(1).map_or(0, |kind| ESCAPES[usize::from(*kind)]);
-    let is_whole = || text.get(2..6).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit));
-    match length {
-        2 => Ok(2),
-        6 if is_whole() => Ok(6),
-        _ => Err(Broken),
+    /// Whether an escape is whole of which the byte behind the backslash stands at `at`.
+    #[cold]
+    fn is_escape(&self, at: usize) -> bool {
+        match self.text.get(at) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => true,
+            Some(b'u') => {
+                let hex = self.text.get(at + 1..at + 5);
+                hex.is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit))
+            }
+            _ => false,
+        }
     }
 }
-
-/// By the byte behind the backslash, how long an escape is; zero for those that are none.
-const ESCAPES: [u8; 256] = {
-    let mut lengths = [0; 256];
-    let simple = b"\"\\/bfnrt";
-    let mut at = 0;
-    while at < simple.len() {
-        lengths[simple[at] as usize] = 2;
-        at += 1;
-    }
-    lengths[b'u' as usize] = 6;
-    lengths
-};
 
 /// The brackets that are open within a value, one bit each: whether it is an object's.
 struct Open {

@@ -75,9 +75,22 @@ fn nesting_ends_where_it_is_said_to() {
 
 #[test]
 fn escapes_and_ends_are_seen_wherever_a_block_begins() {
-    for before in 0..70 {
-        for middle in ["\\\"", "\\\\", "\\u005c", "\\n\\n\\\"", "é", "\\"] {
-            for after in [0, 1, 31, 32, 33] {
+    let middles = [
+        "\\\"",
+        "\\\\",
+        "\\\\\\",
+        "\\\\\\\"",
+        "\\u005c",
+        "\\u00g0",
+        "\\n\\n\\\"",
+        "\\x",
+        "é",
+        "\\",
+        "\u{1f}",
+    ];
+    for before in 0..140 {
+        for middle in middles {
+            for after in [0, 1, 31, 32, 33, 63, 64, 65, 96] {
                 let text = format!("\"{}{middle}{}\"", "a".repeat(before), "b".repeat(after));
                 for text in [text.clone(), text.clone() + &" ".repeat(40), format!("[{text},1]")] {
                     assert_eq!(takes(text.as_bytes()), parses(text.as_bytes()), "{text}");
@@ -121,7 +134,7 @@ fn documents() -> impl Strategy<Value = Vec<u8>> {
         any::<f64>().prop_map(|number| serde_json::json!(number)),
         any::<i64>().prop_map(|number| serde_json::json!(number)),
         any::<String>().prop_map(|text| serde_json::json!(text)),
-        "[a-z\\\\\"\n]{0,80}".prop_map(|text| serde_json::json!(text)),
+        "[a-z\\\\\"\n]{0,200}".prop_map(|text| serde_json::json!(text)),
         any::<bool>().prop_map(|flag| serde_json::json!(flag)),
     ];
     let value = leaf.prop_recursive(5, 40, 6, |inner| {
