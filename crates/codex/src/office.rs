@@ -81,7 +81,7 @@ impl Office {
         let body = json!({
             "client_id": client, "grant_type": "refresh_token", "refresh_token": old.refresh.expose()
         });
-        let body = Bytes::from(body.to_string());
+        let body = Bytes::from(body.to_string()).into();
         let request = self.template.request(self.target.clone(), Wanted::Whole, &HeaderMap::new(), &[], body);
         let failed = |error: SendError| NotRenewed::Failed(error.message);
         let reply = self.transport.request(&self.endpoint, request, &self.limits).await.map_err(failed)?;

@@ -13,7 +13,7 @@ use serde::{
 };
 use serde_json::{Value, json, value::RawValue};
 use standin_core::{Operation, UpstreamModel};
-use standin_upstream::{CallerRequest, named_in_body};
+use standin_upstream::{CallerRequest, Payload, named_in_body};
 
 /// What the backend refuses with a 400, and an answer can do without.
 const REFUSED: [&str; 12] = [
@@ -32,7 +32,7 @@ const REFUSED: [&str; 12] = [
 ];
 
 /// The caller's body as the backend takes it.
-pub(crate) fn prepared(request: &CallerRequest, model: &UpstreamModel) -> Bytes {
+pub(crate) fn prepared(request: &CallerRequest, model: &UpstreamModel) -> Payload {
     let Ok(Top(fields)) = serde_json::from_slice::<Top<'_>>(&request.body) else {
         return named_in_body(request, model);
     };
@@ -57,7 +57,8 @@ pub(crate) fn prepared(request: &CallerRequest, model: &UpstreamModel) -> Bytes 
     if !out.iter().any(|(name, _)| name == "instructions") {
         out.push((Cow::Borrowed("instructions"), Field::Ours("".into())));
     }
-    serde_json::to_vec(&Out(out)).map_or_else(|_| named_in_body(request, model), Bytes::from)
+    serde_json::to_vec(&Out(out))
+        .map_or_else(|_| named_in_body(request, model), |body| Bytes::from(body).into())
 }
 
 /// A text becomes a list of one message; a system's message becomes a developer's.
@@ -135,6 +136,7 @@ impl Serialize for Out<'_> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Buf;
     use http::HeaderMap;
     use standin_core::Dialect;
 
@@ -153,7 +155,8 @@ mod tests {
             headers: HeaderMap::new(),
             request_id: "req_1".into(),
         };
-        String::from_utf8(prepared(&request, &"gpt-x".into()).to_vec()).unwrap()
+        let mut payload = prepared(&request, &"gpt-x".into());
+        String::from_utf8(payload.copy_to_bytes(payload.remaining()).to_vec()).unwrap()
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Map, Value};
 use standin_core::{Operation, UpstreamModel};
-use standin_upstream::CallerRequest;
+use standin_upstream::{CallerRequest, Payload};
 use standin_wire::splice_model;
 
 use crate::family::MODELS;
@@ -12,18 +12,19 @@ use crate::family::MODELS;
 const WITHIN: [&str; 2] = ["generateContentRequest", "requests"];
 
 /// The caller's body, with the upstream's name of the model wherever it names one.
-pub(crate) fn named(request: &CallerRequest, model: &UpstreamModel) -> Bytes {
-    let full = || format!("{MODELS}{}", model.as_str());
-    let body = match &request.model_span {
-        Some(span) => splice_model(&request.body, span, &full()),
-        None => request.body.clone(),
-    };
-    match request.operation {
+pub(crate) fn named(request: &CallerRequest, model: &UpstreamModel) -> Payload {
+    let full = format!("{MODELS}{}", model.as_str());
+    match (request.operation, &request.model_span) {
         // Small requests that repeat the name within; the large ones never do.
-        Operation::CountTokens | Operation::BatchEmbedContents if memchr_model(&body) => {
-            within(body, &full())
+        (Operation::CountTokens | Operation::BatchEmbedContents, span) if memchr_model(&request.body) => {
+            let body = match span {
+                Some(span) => splice_model(&request.body, span, &full),
+                None => request.body.clone(),
+            };
+            within(body, &full).into()
         }
-        _ => body,
+        (_, Some(span)) => Payload::named(&request.body, span, &full),
+        (_, None) => request.body.clone().into(),
     }
 }
 

@@ -1,12 +1,10 @@
 //! What one provider family has that others have not, as data: paths, headers, the shape of its model list.
 
-use bytes::Bytes;
 use http::HeaderName;
 use serde::Deserialize;
 use standin_core::{Dialect, Operation, UpstreamModel};
-use standin_wire::splice_model;
 
-use crate::CallerRequest;
+use crate::{CallerRequest, Payload};
 
 /// A provider family. One [`crate::Keyed`] serves all of them.
 #[derive(Debug)]
@@ -23,7 +21,7 @@ pub struct Family {
     /// Headers that the family wants, for callers that do not send them.
     pub defaults: &'static [(HeaderName, &'static str)],
     /// The caller's body with the upstream's name of the model in it.
-    pub body: fn(&CallerRequest, &UpstreamModel) -> Bytes,
+    pub body: fn(&CallerRequest, &UpstreamModel) -> Payload,
     /// Where the model list stands, below the base URL.
     pub list: &'static str,
     /// The names in a model list, in its own order; `None` if it is none.
@@ -55,10 +53,10 @@ impl Route {
 
 /// The caller's bytes with only the model name replaced, where they hold one.
 #[must_use]
-pub fn named_in_body(request: &CallerRequest, model: &UpstreamModel) -> Bytes {
+pub fn named_in_body(request: &CallerRequest, model: &UpstreamModel) -> Payload {
     match &request.model_span {
-        Some(span) => splice_model(&request.body, span, model.as_str()),
-        None => request.body.clone(),
+        Some(span) => Payload::named(&request.body, span, model.as_str()),
+        None => request.body.clone().into(),
     }
 }
 

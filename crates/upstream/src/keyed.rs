@@ -5,7 +5,6 @@
 
 use std::{fmt, sync::Arc};
 
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Response,
@@ -14,7 +13,7 @@ use http::{
 use standin_core::{Dialect, ErrorClass, Operation, Progress, Secret, UpstreamModel};
 
 use crate::{
-    CallerRequest, Endpoint, EndpointError, Executor, Family, HeaderError, Limits, Reply, SendError,
+    CallerRequest, Endpoint, EndpointError, Executor, Family, HeaderError, Limits, Payload, Reply, SendError,
     Template, Transport, TransportBody, Wanted, collect, read_reply,
     targets::{Targets, base},
 };
@@ -83,7 +82,8 @@ impl Keyed {
     pub async fn models(&self) -> Result<Vec<String>, SendError> {
         let path = format!("{}{}", base(self.family, &self.endpoint), self.family.list);
         let target = Endpoint::target(&path).map_err(|error| SendError::malformed(error.to_string()))?;
-        let mut request = self.template.request(target, Wanted::Whole, &HeaderMap::new(), &[], Bytes::new());
+        let mut request =
+            self.template.request(target, Wanted::Whole, &HeaderMap::new(), &[], Payload::default());
         *request.method_mut() = Method::GET;
         request.headers_mut().remove(CONTENT_TYPE);
         let reply = self.transport.request(&self.endpoint, request, &self.limits).await?;
@@ -107,7 +107,7 @@ impl Keyed {
         &self,
         request: &CallerRequest,
         model: &UpstreamModel,
-        body: Bytes,
+        body: Payload,
         wanted: Wanted,
         more: &[(HeaderName, HeaderValue)],
     ) -> Result<Response<TransportBody>, SendError> {

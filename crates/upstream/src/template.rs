@@ -2,7 +2,6 @@
 //!
 //! A template knows how a head is put together and guarded, not which headers a provider wants.
 
-use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Uri,
     header::{
@@ -12,7 +11,7 @@ use http::{
 };
 use standin_core::Secret;
 
-use crate::{Endpoint, HOPS, copy_allowed, hops};
+use crate::{Endpoint, HOPS, Payload, copy_allowed, hops};
 
 /// What we call ourselves towards upstreams.
 pub const PRODUCT: &str = concat!("standin/", env!("CARGO_PKG_VERSION"));
@@ -112,8 +111,8 @@ impl Template {
         wanted: Wanted,
         caller: &HeaderMap,
         allowed: &[HeaderName],
-        body: Bytes,
-    ) -> Request<Bytes> {
+        body: Payload,
+    ) -> Request<Payload> {
         let mut headers = match wanted {
             Wanted::Whole => self.whole.clone(),
             Wanted::Stream => self.stream.clone(),
@@ -187,7 +186,7 @@ mod tests {
         ]);
         let allowed = [HeaderName::from_static("openai-beta")];
         let uri = Endpoint::target("/v1/x").unwrap();
-        let request = template.request(uri, Wanted::Whole, &sent, &allowed, Bytes::new());
+        let request = template.request(uri, Wanted::Whole, &sent, &allowed, Payload::default());
         let mut names: Vec<_> = request.headers().keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
         assert_eq!(
@@ -212,7 +211,7 @@ mod tests {
     fn a12_every_pass_counts_one_hop() {
         let hops = |pairs| {
             let uri = Endpoint::target("/").unwrap();
-            let request = template().request(uri, Wanted::Stream, &caller(pairs), &[], Bytes::new());
+            let request = template().request(uri, Wanted::Stream, &caller(pairs), &[], Payload::default());
             request.headers()[HOPS].to_str().unwrap().to_owned()
         };
         assert_eq!(hops(&[]), "1");

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http_body::Body;
 
-use crate::{Endpoint, Limits, SendError};
+use crate::{Endpoint, Limits, Payload, SendError};
 
 /// The body of a reply as it arrives. Dropping it closes the connection at once, unless it had ended.
 pub type TransportBody = Pin<Box<dyn Body<Data = Bytes, Error = SendError> + Send>>;
@@ -23,7 +23,7 @@ pub trait Transport: Send + Sync + 'static {
     fn request<'a>(
         &'a self,
         endpoint: &'a Endpoint,
-        request: http::Request<Bytes>,
+        request: http::Request<Payload>,
         limits: &'a Limits,
     ) -> BoxFuture<'a, Result<http::Response<TransportBody>, SendError>>;
 }

@@ -43,6 +43,6 @@ pub use multipart::{is_multipart, read_multipart};
 pub use render::{RETRY_AFTER_MAX, RenderedError, error_frame, keep_alive, render_error};
 pub use reply::{WholeReply, read_reply};
 pub use request::{BadRequest, MESSAGE_BYTES_MAX, MODEL_BYTES_MAX, RequestHead, read_request};
-pub use splice::splice_model;
+pub use splice::{other_name, splice_model};
 pub use stream::{EVENT_BYTES_MAX, StreamReader};
 pub use usage::Usage;

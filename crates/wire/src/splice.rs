@@ -10,19 +10,18 @@ use bytes::Bytes;
 /// A span that does not lie within the body leaves it as it is.
 #[must_use]
 pub fn splice_model(body: &Bytes, span: &Range<usize>, model: &str) -> Bytes {
-    let (Some(before), Some(after)) = (body.get(..span.start), body.get(span.end..)) else {
-        return body.clone();
-    };
-    let is_json = body.get(span.start) == Some(&b'"');
-    let written = if is_json { quoted(model) } else { model.to_owned() };
-    if body.get(span.clone()) == Some(written.as_bytes()) {
-        return body.clone();
+    match other_name(body, span, model) {
+        None => body.clone(),
+        Some(name) => [&body[..span.start], name.as_bytes(), &body[span.end..]].concat().into(),
     }
-    let mut spliced = Vec::with_capacity(before.len() + written.len() + after.len());
-    spliced.extend_from_slice(before);
-    spliced.extend_from_slice(written.as_bytes());
-    spliced.extend_from_slice(after);
-    spliced.into()
+}
+
+/// What has to stand at `span` for the body to name `model`; `None` if it stays as it is.
+#[must_use]
+pub fn other_name(body: &[u8], span: &Range<usize>, model: &str) -> Option<String> {
+    let before = body.get(span.clone())?;
+    let name = if before.first() == Some(&b'"') { quoted(model) } else { model.to_owned() };
+    (before != name.as_bytes()).then_some(name)
 }
 
 /// `text` as a JSON string.

@@ -7,7 +7,6 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
 use hyper::client::conn::{TrySendError, http1};
@@ -16,13 +15,13 @@ use super::{
     bell::Bell,
     socket::{Socket, Wrote},
 };
-use crate::{Alarm, SendError, limits::HEAD_BYTES_MAX};
+use crate::{Alarm, Payload, SendError, limits::HEAD_BYTES_MAX};
 
 /// A connection and both ends of hyper's view of it.
 pub(super) struct Connection {
-    sender: http1::SendRequest<Full<Bytes>>,
+    sender: http1::SendRequest<Full<Payload>>,
     /// None once the connection has ended.
-    driver: Option<http1::Connection<Socket, Full<Bytes>>>,
+    driver: Option<http1::Connection<Socket, Full<Payload>>>,
     wrote: Wrote,
     /// The timer of its last exchange, for the next one.
     pub(super) alarm: Option<Alarm>,
@@ -35,7 +34,7 @@ pub(super) struct Connection {
 const ROUNDS: usize = 2;
 
 /// The answer to a request, or why there is none; the request comes back if it was never begun.
-pub(super) type Sent = Result<http::Response<hyper::body::Incoming>, TrySendError<Request<Full<Bytes>>>>;
+pub(super) type Sent = Result<http::Response<hyper::body::Incoming>, TrySendError<Request<Full<Payload>>>>;
 
 impl Connection {
     /// Puts HTTP on a byte stream; nothing is sent yet.
@@ -59,7 +58,7 @@ impl Connection {
     }
 
     /// Hands the request over; it goes out when the connection is polled.
-    pub(super) fn send(&mut self, request: Request<Full<Bytes>>) -> impl Future<Output = Sent> + use<> {
+    pub(super) fn send(&mut self, request: Request<Full<Payload>>) -> impl Future<Output = Sent> + use<> {
         self.wrote.clear();
         self.bell.listen();
         self.sender.try_send_request(request)

@@ -18,10 +18,10 @@ use hyper::body::Incoming;
 use standin_core::Progress;
 
 use super::{connection::Connection, pool::Shelf, watch::Watch};
-use crate::{Limits, SendError};
+use crate::{Limits, Payload, SendError};
 
 /// A request of which the connection took nothing.
-pub(super) struct Unsent(pub(super) Request<Full<Bytes>>);
+pub(super) struct Unsent(pub(super) Request<Full<Payload>>);
 
 /// The body of a reply, and the connection it comes from.
 pub(super) struct Exchange {
@@ -36,7 +36,7 @@ pub(super) struct Exchange {
 /// Sends a request and waits for the head of the reply.
 pub(super) async fn begin(
     mut connection: Box<Connection>,
-    request: Request<Full<Bytes>>,
+    request: Request<Full<Payload>>,
     shelf: Shelf,
     limits: &Limits,
 ) -> Result<Result<Response<Exchange>, Unsent>, SendError> {
@@ -187,9 +187,9 @@ mod tests {
     use super::*;
     use crate::client::{pool::Pool, socket::Socket};
 
-    fn request() -> Request<Full<Bytes>> {
+    fn request() -> Request<Full<Payload>> {
         let request = Request::post("/").header("host", "here");
-        request.body(Full::new(Bytes::from_static(b"{}"))).unwrap()
+        request.body(Full::new(Bytes::from_static(b"{}").into())).unwrap()
     }
 
     #[tokio::test]

@@ -15,7 +15,6 @@ mod watch;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
@@ -27,7 +26,7 @@ use self::{
     pool::Pool,
     tls::Tls,
 };
-use crate::{Endpoint, Limits, SendError, Transport, TransportBody};
+use crate::{Endpoint, Limits, Payload, SendError, Transport, TransportBody};
 
 /// The real [`Transport`]: pooled HTTP/1.1 connections over TCP, with TLS and outbound proxies.
 ///
@@ -58,7 +57,7 @@ impl HttpTransport {
     async fn exchange(
         &self,
         endpoint: &Endpoint,
-        request: Request<Bytes>,
+        request: Request<Payload>,
         limits: &Limits,
     ) -> Result<Response<TransportBody>, SendError> {
         let place = endpoint.place();
@@ -84,7 +83,7 @@ impl HttpTransport {
         &self,
         endpoint: &Endpoint,
         connection: Box<Connection>,
-        request: Request<Full<Bytes>>,
+        request: Request<Full<Payload>>,
         limits: &Limits,
     ) -> Result<Result<Response<TransportBody>, Unsent>, SendError> {
         let shelf = pool::Shelf::new(&self.pool, &endpoint.place().origin);
@@ -103,7 +102,7 @@ impl Transport for HttpTransport {
     fn request<'a>(
         &'a self,
         endpoint: &'a Endpoint,
-        request: Request<Bytes>,
+        request: Request<Payload>,
         limits: &'a Limits,
     ) -> BoxFuture<'a, Result<Response<TransportBody>, SendError>> {
         Box::pin(self.exchange(endpoint, request, limits))

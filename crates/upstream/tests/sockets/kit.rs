@@ -45,7 +45,7 @@ impl Client {
     }
 
     pub(crate) async fn post(&self, body: impl Into<Bytes>) -> Answer {
-        let mut request = Request::new(body.into());
+        let mut request = Request::new(body.into().into());
         *request.method_mut() = Method::POST;
         *request.uri_mut() = Endpoint::target("/v1/test").unwrap();
         request.headers_mut().insert("host", self.endpoint.host_header().clone());
