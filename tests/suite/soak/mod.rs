@@ -52,6 +52,9 @@ const SAMPLES: u64 = 120;
 const FILLING_CALLERS: u64 = 16;
 const FILLING_REQUESTS: u64 = 4_000;
 
+/// How often we feel how busy the machine is.
+const TURN_EVERY: Duration = Duration::from_millis(10);
+
 /// The five figures of a run.
 #[derive(Debug, Default)]
 struct Figures {
@@ -184,6 +187,15 @@ async fn watch(gateway: Arc<Gateway>, samples: Arc<Mutex<Vec<Sample>>>, seconds:
     }
 }
 
+/// Tells the book how long everything waits for its turn here.
+async fn feel(book: Arc<Mutex<Book>>) {
+    loop {
+        let since = now();
+        sleep(TURN_EVERY).await;
+        book.lock().unwrap().turn_took(since.elapsed().saturating_sub(TURN_EVERY));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn d8_under_load_with_faults_nothing_is_lost_nothing_leaks_and_nothing_grows() {
     let number = |name| env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
@@ -200,7 +212,9 @@ async fn d8_under_load_with_faults_nothing_is_lost_nothing_leaks_and_nothing_gro
 
     let samples = Arc::new(Mutex::new(Vec::new()));
     let watching = tokio::spawn(watch(gateway.clone(), samples.clone(), seconds));
+    let feeling = tokio::spawn(feel(book.clone()));
     let mut figures = load(&gateway, &book, seconds, rate).await;
+    feeling.abort();
     watching.abort();
     let settling = now();
     loop {
