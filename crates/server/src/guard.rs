@@ -14,7 +14,10 @@ use tokio::{
     time::Sleep,
 };
 
-use crate::{framing::Framing, limits::Limits, opening::Ahead, site::Site, talk::Talk, unheard::Unheard};
+use crate::{
+    frames::Frames, framing::Framing, limits::Limits, opening::Ahead, site::Site, talk::Talk,
+    unheard::Unheard,
+};
 
 /// How long we go on reading, and forgetting, a body that was refused. A socket that is closed with bytes unread
 /// resets the connection, and the peer may lose the reply that is on its way.
@@ -30,6 +33,7 @@ pub(crate) struct Guard<S> {
     /// Bytes that were read before there was a guard.
     ahead: Vec<u8>,
     framing: Option<Framing>,
+    frames: Option<Box<Frames>>,
     talk: Arc<Talk>,
     unheard: Option<Unheard>,
     head_max: Duration,
@@ -54,6 +58,7 @@ impl<S> Guard<S> {
             socket,
             ahead: Vec::new(),
             framing: Some(Framing::new(limits.head_bytes_max)),
+            frames: None,
             talk: Arc::default(),
             unheard: None,
             head_max: limits.head_max,
@@ -64,9 +69,9 @@ impl<S> Guard<S> {
         }
     }
 
-    /// Watches a connection whose framing leaves nothing to doubt.
+    /// Watches an HTTP/2 connection, whose framing leaves nothing to doubt.
     pub(crate) fn framed(socket: S, limits: &Limits) -> Self {
-        Self { framing: None, ..Self::new(socket, limits) }
+        Self { framing: None, frames: Some(Box::new(Frames::new())), ..Self::new(socket, limits) }
     }
 
     /// The same, with bytes that come before those in the socket.
@@ -95,6 +100,9 @@ impl<S> Guard<S> {
     }
 
     fn look(&mut self, bytes: &[u8]) {
+        if let Some(frames) = &mut self.frames {
+            frames.push(bytes);
+        }
         let Some(framing) = &mut self.framing else { return };
         framing.push(bytes);
         if let Some(finding) = framing.finding() {
@@ -121,6 +129,20 @@ impl<S> Guard<S> {
         let Some(request) = unheard.asked(&self.talk) else { return false };
         let line = self.framing.as_ref().and_then(|framing| framing.first_line(request));
         unheard.replace(bytes, line)
+    }
+
+    fn count(&mut self, written: &Poll<io::Result<usize>>) {
+        if let (Some(frames), Poll::Ready(Ok(size))) = (&mut self.frames, written) {
+            frames.wrote(*size);
+        }
+    }
+
+    fn no_flood(&self) -> io::Result<()> {
+        if self.frames.as_ref().is_some_and(|frames| frames.is_flood()) {
+            tracing::info!("a caller sends frames that ask for nothing: its connection is closed");
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        Ok(())
     }
 
     /// A write that could not go on is given so much time, and one that could ends the wait.
@@ -169,7 +191,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
         match Pin::new(&mut this.socket).poll_read(cx, buffer) {
             Poll::Ready(read) => {
                 this.look(&buffer.filled()[before..]);
-                Poll::Ready(read)
+                Poll::Ready(read.and_then(|()| this.no_flood()))
             }
             Poll::Pending => match &mut this.head_timer {
                 Some(timer) => timer.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into())),
@@ -186,6 +208,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
             return Poll::Ready(Ok(bytes.len()));
         }
         let written = Pin::new(&mut this.socket).poll_write(cx, bytes);
+        this.count(&written);
         this.watch(cx, written)
     }
 
@@ -202,6 +225,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
             return Poll::Ready(Ok(piece.len()));
         }
         let written = Pin::new(&mut this.socket).poll_write_vectored(cx, pieces);
+        this.count(&written);
         this.watch(cx, written)
     }
 

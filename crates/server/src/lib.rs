@@ -8,6 +8,7 @@ mod admin;
 mod body;
 mod connection;
 mod escape;
+mod frames;
 mod framing;
 mod guard;
 mod handle;

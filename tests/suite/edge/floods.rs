@@ -1,14 +1,17 @@
 //! HTTP/2 as it should be, and as it is when somebody wants to do harm.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use standin_testkit::{Play, ScriptedUpstream, client, now};
 
 use super::{
     KEY, ROUTE, bearer,
     http2::{
-        CONTINUATION, DATA, END_STREAM, Frame, GOAWAY, HEADERS, INITIAL_WINDOW, PING, Peer, RST_STREAM,
-        SETTINGS, WINDOW_UPDATE, block, frame, request,
+        CONTINUATION, DATA, END_STREAM, Frame, GOAWAY, HEADERS, INITIAL_WINDOW, PING, PRIORITY, Peer,
+        RST_STREAM, SETTINGS, UNKNOWN, WINDOW_UPDATE, block, frame, request,
     },
     stage,
 };
@@ -196,12 +199,39 @@ async fn a8_resets_that_we_are_made_to_send_end_their_connection() {
 }
 
 #[tokio::test]
-async fn a8_settings_and_pings_without_end_cost_little_and_hold_nothing() {
+async fn a8_frames_that_ask_for_nothing_end_their_connection_before_they_cost_much() {
     let (gateway, _upstream) = stage("").await;
-    for burst in [frame(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 100]), frame(PING, 0, 0, &[7; 8])] {
+    let priority = [0, 0, 0, 0, 16];
+    for burst in [
+        frame(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 100]),
+        frame(PING, 0, 0, &[7; 8]),
+        frame(PRIORITY, 0, 1, &priority),
+        frame(UNKNOWN, 0, 0, b""),
+        frame(WINDOW_UPDATE, 0, 0, &1_u32.to_be_bytes()),
+    ] {
         let hundred = burst.repeat(100);
-        flood(&gateway, &[], |_| hundred.clone(), 100).await;
+        let waves = AtomicU32::new(0);
+        let wave = |number: u32| {
+            waves.store(number, Ordering::Relaxed);
+            hundred.clone()
+        };
+        flood(&gateway, &[], wave, 100_000).await;
+        let sent = waves.load(Ordering::Relaxed);
+        assert!((100..100_000 - 1).contains(&sent), "kind {}: {sent} waves", burst[3]);
     }
+    gateway.says("frames that ask for nothing").await;
+}
+
+#[tokio::test]
+async fn many_pings_beside_requests_are_no_flood() {
+    let (gateway, upstream) = stage("").await;
+    let mut peer = Peer::open(gateway.address(), &[]).await;
+    for number in 0..100 {
+        peer.send(&frame(PING, 0, 0, &[7; 8]).repeat(110)).await.unwrap();
+        let (status, _) = ask(&mut peer, 2 * number + 1, &chat("words", false)).await.unwrap();
+        assert_eq!(status, 200);
+    }
+    assert_eq!(upstream.received().len(), 100);
 }
 
 #[tokio::test]

@@ -99,3 +99,21 @@ impl Line {
         Self { slope, error }
     }
 }
+
+#[test]
+fn d8_what_grows_by_more_than_the_noise_is_seen() {
+    // A thirtieth of a MiB of noise, which is far more than there is.
+    let sample = |at: f64, grown: f64| Sample {
+        at,
+        memory: 18.0 + grown * at / 3600.0 + (at * 7.0).sin() / 30.0,
+        descriptors: 26.0,
+        tasks: 5.0 + grown * at / 3600.0,
+    };
+    let run =
+        |grown: f64| Growth::of(&(40..120).map(|n| sample(30.0 * f64::from(n), grown)).collect::<Vec<_>>());
+    for grown in [0.0, 2.0, 50.0] {
+        let [memory, descriptors, tasks] = run(grown).per_hour;
+        assert!((memory - grown).abs() < 0.1 && (tasks - grown).abs() < 0.01, "{memory} {tasks}");
+        assert!(descriptors.abs() < 0.01, "{descriptors}");
+    }
+}
