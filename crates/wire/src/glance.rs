@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::{
     scan::{Broken, Scanner},
-    usage::{ChatUsage, Usage},
+    usage::{ChatUsage, Usage, once},
 };
 
 /// What a glance has to find: an answer that says something, counted, with nothing unusual about it.
@@ -17,7 +17,7 @@ pub(crate) struct Ordinary {
 #[derive(Default)]
 struct Seen {
     model: Option<Range<usize>>,
-    usage: Option<Range<usize>>,
+    usage: Option<ChatUsage>,
     speaks: bool,
 }
 
@@ -28,16 +28,15 @@ pub(crate) fn glance(body: &[u8]) -> Option<Ordinary> {
     let read = scanner.object(|scanner, key| match key {
         b"choices" => scanner.array(|scanner| choice(scanner, body, &mut seen)),
         b"model" => once(&mut seen.model, scanner.value()?),
-        b"usage" => once(&mut seen.usage, scanner.value()?),
+        b"usage" => once(&mut seen.usage, ChatUsage::scan(scanner)?),
         // Somebody else's place for errors and counts, or a key that only looks like another one.
         b"error" | b"x_groq" => Err(Broken),
         _ if key.contains(&b'\\') => Err(Broken),
         _ => scanner.value().map(|_| ()),
     });
     read.and_then(|()| scanner.end()).ok().filter(|()| seen.speaks)?;
-    let usage: ChatUsage = serde_json::from_slice(&body[seen.usage?]).ok()?;
     let model_span = seen.model.filter(|span| body[span.start] == b'"');
-    Some(Ordinary { model_span, usage: usage.into() })
+    Some(Ordinary { model_span, usage: seen.usage?.into() })
 }
 
 /// A choice that says something in a message, and has not ended in an error.
@@ -55,13 +54,6 @@ fn choice<'a>(scanner: &mut Scanner<'a>, body: &'a [u8], seen: &mut Seen) -> Res
         _ if key.contains(&b'\\') => Err(Broken),
         _ => scanner.value().map(|_| ()),
     })
-}
-
-fn once(place: &mut Option<Range<usize>>, span: Range<usize>) -> Result<(), Broken> {
-    match place.replace(span) {
-        None => Ok(()),
-        Some(_) => Err(Broken),
-    }
 }
 
 #[cfg(test)]

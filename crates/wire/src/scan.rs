@@ -141,6 +141,11 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Takes one value and answers with it as it stands.
+    pub(crate) fn raw_value(&mut self) -> Result<&'a [u8], Broken> {
+        self.value().map(|span| &self.text[span])
+    }
+
     fn descend(&mut self, bracket: u8) -> Result<(), Broken> {
         self.depth += 1;
         if self.takes(bracket) && self.depth <= DEPTH_MAX { Ok(()) } else { Err(Broken) }

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
+use crate::scan::{Broken, Scanner};
+
 /// Tokens as the upstream counted them; `None` means that it did not say.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
@@ -53,6 +55,70 @@ pub(crate) struct ChatUsage {
     prompt_cache_hit_tokens: Option<u64>,
     /// Perplexity.
     reasoning_tokens: Option<u64>,
+}
+
+impl ChatUsage {
+    /// The same, read where it stands. What is unusual in any way is left to the parser: a count that is none, a key
+    /// that is escaped or stands there twice.
+    pub(crate) fn scan(scanner: &mut Scanner<'_>) -> Result<Self, Broken> {
+        let mut usage = Self::default();
+        scanner.object(|scanner, key| match key {
+            b"prompt_tokens" => count(&mut usage.prompt_tokens, scanner),
+            b"completion_tokens" => count(&mut usage.completion_tokens, scanner),
+            b"total_tokens" => count(&mut usage.total_tokens, scanner),
+            b"cached_tokens" => count(&mut usage.cached_tokens, scanner),
+            b"prompt_cache_hit_tokens" => count(&mut usage.prompt_cache_hit_tokens, scanner),
+            b"reasoning_tokens" => count(&mut usage.reasoning_tokens, scanner),
+            b"prompt_tokens_details" => once(&mut usage.prompt_tokens_details, InputDetails::scan(scanner)?),
+            b"completion_tokens_details" => {
+                once(&mut usage.completion_tokens_details, OutputDetails::scan(scanner)?)
+            }
+            _ => pass(key, scanner),
+        })?;
+        Ok(usage)
+    }
+}
+
+impl InputDetails {
+    fn scan(scanner: &mut Scanner<'_>) -> Result<Self, Broken> {
+        let mut details = Self::default();
+        scanner.object(|scanner, key| match key {
+            b"cached_tokens" => count(&mut details.cached_tokens, scanner),
+            b"cache_write_tokens" => count(&mut details.cache_write_tokens, scanner),
+            _ => pass(key, scanner),
+        })?;
+        Ok(details)
+    }
+}
+
+impl OutputDetails {
+    fn scan(scanner: &mut Scanner<'_>) -> Result<Self, Broken> {
+        let mut details = Self::default();
+        scanner.object(|scanner, key| match key {
+            b"reasoning_tokens" => count(&mut details.reasoning_tokens, scanner),
+            _ => pass(key, scanner),
+        })?;
+        Ok(details)
+    }
+}
+
+/// Takes a number of tokens.
+fn count(into: &mut Option<u64>, scanner: &mut Scanner<'_>) -> Result<(), Broken> {
+    let digits = std::str::from_utf8(scanner.raw_value()?).map_err(|_| Broken)?;
+    once(into, digits.parse().map_err(|_| Broken)?)
+}
+
+/// Takes what no count stands in.
+fn pass(key: &[u8], scanner: &mut Scanner<'_>) -> Result<(), Broken> {
+    if key.contains(&b'\\') { Err(Broken) } else { scanner.value().map(|_| ()) }
+}
+
+/// Puts what was found in a place that nothing was found for before.
+pub(crate) fn once<T>(place: &mut Option<T>, found: T) -> Result<(), Broken> {
+    match place.replace(found) {
+        None => Ok(()),
+        Some(_) => Err(Broken),
+    }
 }
 
 /// Usage as OpenAI Responses writes it.
@@ -190,6 +256,42 @@ mod tests {
         let usage = Usage::from(usage);
         assert_eq!((usage.input_tokens, usage.output_tokens), (Some(17), Some(7)));
         assert_eq!((usage.cached_input_tokens, usage.cache_write_tokens), (Some(10), Some(3)));
+    }
+
+    #[test]
+    fn what_is_read_in_place_is_what_the_parser_reads_and_the_rest_is_left_to_it() {
+        let scanned = |json: &str| {
+            let mut scanner = Scanner::new(json.as_bytes());
+            let usage = ChatUsage::scan(&mut scanner).and_then(|usage| scanner.end().map(|()| usage));
+            usage.ok().map(Usage::from)
+        };
+        let counts = r#""prompt_tokens":9,"completion_tokens":12,"total_tokens":21"#;
+        for more in [
+            "",
+            r#","cached_tokens":7,"reasoning_tokens":5"#,
+            r#","prompt_cache_hit_tokens":8,"prompt_cache_miss_tokens":1"#,
+            r#","prompt_tokens_details":{"cached_tokens":4,"audio_tokens":0,"cache_write_tokens":2}"#,
+            r#","completion_tokens_details":{"reasoning_tokens":6,"accepted_prediction_tokens":0},"cost":0.1"#,
+            r#","prompt_tokens_details":{},"completion_tokens_details":{},"vendor":{"prompt_tokens":1}"#,
+        ] {
+            let json = format!("{{{counts}{more}}}");
+            let parsed = Usage::from(serde_json::from_str::<ChatUsage>(&json).unwrap());
+            assert_eq!(scanned(&json), Some(parsed), "{json}");
+        }
+        for more in [
+            r#","cached_tokens":null"#,
+            r#","cached_tokens":"7""#,
+            r#","cached_tokens":7.0"#,
+            r#","cached_tokens":-7"#,
+            r#","cached_tokens":18446744073709551616"#,
+            r#","total_tokens":21"#,
+            r#","cached\u005ftokens":7"#,
+            r#","prompt_tokens_details":null"#,
+            r#","prompt_tokens_details":{},"prompt_tokens_details":{}"#,
+            r#","completion_tokens_details":{"reasoning_tokens":[]}"#,
+        ] {
+            assert_eq!(scanned(&format!("{{{counts}{more}}}")), None, "{more}");
+        }
     }
 
     #[test]
