@@ -2,13 +2,14 @@
 //!
 //! It decides what an answer is worth, never what to do next: that is the policy's.
 
-use std::{collections::VecDeque, time::SystemTime};
+use std::collections::VecDeque;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use standin_classify::{Classifier, Observed, Transport};
 use standin_core::{
-    CUT_SHORT, Certainty, ErrorClass, Failure, Layer, Progress, Scope, UpstreamError, UpstreamModel, Verdict,
+    CUT_SHORT, Certainty, Clock, ErrorClass, Failure, Layer, Progress, Scope, UpstreamError, UpstreamModel,
+    Verdict,
 };
 use standin_upstream::{CallerRequest, FrameStream, Reply, ReplyBody, SendError, relay_headers};
 use standin_wire::{Frame, Mark, Usage, WholeReply};
@@ -49,7 +50,13 @@ pub(crate) enum Attempted {
     /// A stream that has begun to say something.
     Stream { headers: HeaderMap, held: VecDeque<Frame>, stream: Box<dyn FrameStream> },
     /// A failure, with the upstream's own body where there was one.
-    Failed(Failed),
+    Failed(Box<Failed>),
+}
+
+impl Attempted {
+    fn failed(failed: Failed) -> Self {
+        Self::Failed(Box::new(failed))
+    }
 }
 
 /// A failed attempt.
@@ -76,7 +83,7 @@ pub(crate) struct Judge<'a> {
     pub(crate) request: &'a CallerRequest,
     pub(crate) upstream: &'a Upstream,
     pub(crate) model: &'a UpstreamModel,
-    pub(crate) wall: SystemTime,
+    pub(crate) clock: &'a dyn Clock,
     /// Whether the caller has already got a head.
     pub(crate) is_head_out: bool,
 }
@@ -86,20 +93,20 @@ impl Judge<'_> {
     pub(crate) async fn follow(&self, sent: Result<Reply, SendError>, limits: HoldLimits) -> Attempted {
         let reply = match sent {
             Ok(reply) => reply,
-            Err(error) => return Attempted::Failed(self.broke(&error)),
+            Err(error) => return Attempted::failed(self.broke(&error)),
         };
         match reply.body {
             ReplyBody::Whole(body) if reply.status.is_success() => {
                 self.whole(reply.status, &reply.headers, body)
             }
-            ReplyBody::Whole(body) => Attempted::Failed(self.refused(reply.status, reply.headers, body)),
+            ReplyBody::Whole(body) => Attempted::failed(self.refused(reply.status, reply.headers, body)),
             ReplyBody::Stream(stream) => self.first_content(&reply.headers, stream, limits).await,
         }
     }
 
     fn whole(&self, status: StatusCode, headers: &HeaderMap, body: Bytes) -> Attempted {
         if self.request.is_streaming {
-            return Attempted::Failed(self.not_a_stream(headers, &body));
+            return Attempted::failed(self.not_a_stream(headers, &body));
         }
         match standin_wire::read_reply(self.request.dialect, self.request.operation, &body) {
             WholeReply::Complete { model_span, usage, kept_as } => {
@@ -109,15 +116,15 @@ impl Judge<'_> {
                 };
                 Attempted::Whole { status, headers: relay_headers(headers), body, usage, kept_as }
             }
-            WholeReply::ErrorInside => Attempted::Failed(self.inside(headers, &body, Transport::Body200)),
+            WholeReply::ErrorInside => Attempted::failed(self.inside(headers, &body, Transport::Body200)),
             WholeReply::Empty => {
-                Attempted::Failed(self.malformed("wire/empty-completion", "an empty completion", &body))
+                Attempted::failed(self.malformed("wire/empty-completion", "an empty completion", &body))
             }
             WholeReply::NotTheDialect(_) if standin_classify::looks_like_error(&body) => {
-                Attempted::Failed(self.inside(headers, &body, Transport::Body200))
+                Attempted::failed(self.inside(headers, &body, Transport::Body200))
             }
             WholeReply::NotTheDialect(what) => {
-                Attempted::Failed(self.malformed("wire/not-the-dialect", what, &body))
+                Attempted::failed(self.malformed("wire/not-the-dialect", what, &body))
             }
         }
     }
@@ -165,7 +172,7 @@ impl Judge<'_> {
                 None => break StreamFault::CutShort,
             }
         };
-        Attempted::Failed(self.stream_fault(headers, &fault, stream.is_complete()))
+        Attempted::failed(self.stream_fault(headers, &fault, stream.is_complete()))
     }
 
     /// What the caller may see of an upstream's headers; the content type is that of what the caller gets.
@@ -226,7 +233,7 @@ impl Judge<'_> {
             operation: Some(self.request.operation),
             models: &models,
             trust: self.upstream.trust,
-            ..Observed::new(self.wall)
+            ..Observed::new(self.clock.wall())
         })
     }
 

@@ -108,9 +108,9 @@ impl Conductor {
         let run = Run::new(Arc::clone(&snapshot.routing), Arc::clone(params), route, ask);
         let (dialect, is_streaming, form) = (call.dialect, call.is_streaming, call.stream_form());
         let (hold_max, keep_alive) = (snapshot.params.hold_max, snapshot.params.keep_alive);
-        let is_head_out = Arc::new(AtomicBool::new(false));
+        let is_head_out = is_streaming.then(|| Arc::new(AtomicBool::new(false)));
         let recorder = Recorder::new(Arc::clone(shared), snapshot, request, run, now, deadline);
-        let mut drive = Box::pin(Drive::new(Arc::clone(shared), recorder, Arc::clone(&is_head_out)).go());
+        let mut drive = Box::pin(Drive::new(Arc::clone(shared), recorder, is_head_out.clone()).go());
         if !is_streaming {
             return match drive.await {
                 Driven::Failed(refusal) if !count::is_callers(&refusal) => counted(counting, *refusal).await,
@@ -120,7 +120,7 @@ impl Conductor {
         match tokio::time::timeout(hold_max, drive.as_mut()).await {
             Ok(driven) => finish(driven),
             Err(_) => {
-                is_head_out.store(true, Ordering::Relaxed);
+                is_head_out.iter().for_each(|is_out| is_out.store(true, Ordering::Relaxed));
                 let (status, headers) = early_head(form);
                 let body = AnswerBody::holding(Hold::new(drive, dialect, form, keep_alive));
                 Answer { status, headers, body }

@@ -3,6 +3,7 @@
 //! It asks the policy, calls the executor and carries out what the policy says; it decides nothing itself.
 
 use std::{
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -51,16 +52,21 @@ pub(crate) enum Driven {
 /// One request under way.
 pub(crate) struct Drive {
     shared: Arc<Shared>,
-    recorder: Recorder,
+    recorder: Box<Recorder>,
     /// Upstream bodies of this request's failures: the best of them may become the answer.
     failed: Vec<Failed>,
     /// Which secret the last attempt was sent with.
     epoch: u64,
-    is_head_out: Arc<AtomicBool>,
+    /// Whether the caller of a stream has got a head already.
+    is_head_out: Option<Arc<AtomicBool>>,
 }
 
 impl Drive {
-    pub(crate) fn new(shared: Arc<Shared>, recorder: Recorder, is_head_out: Arc<AtomicBool>) -> Self {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        recorder: Box<Recorder>,
+        is_head_out: Option<Arc<AtomicBool>>,
+    ) -> Self {
         Self { shared, recorder, failed: Vec::new(), epoch: 0, is_head_out }
     }
 
@@ -86,7 +92,7 @@ impl Drive {
                         }
                         Some(Attempted::Failed(failed)) => {
                             self.recorder.fail(&failed.failure);
-                            self.failed.push(failed);
+                            self.failed.push(*failed);
                         }
                         // The caller's own deadline: nobody is blamed.
                         None => self.recorder.settle(Outcome::Abandoned),
@@ -111,8 +117,8 @@ impl Drive {
             request: &request.call,
             upstream: snapshot.upstream(attempt.candidate()),
             model: &candidate.model,
-            wall: self.shared.clock.wall(),
-            is_head_out: self.is_head_out.load(Ordering::Relaxed),
+            clock: &*self.shared.clock,
+            is_head_out: self.is_head_out.as_ref().is_some_and(|is_out| is_out.load(Ordering::Relaxed)),
         };
         let params = self.recorder.run.params();
         let limits = HoldLimits {
@@ -122,7 +128,7 @@ impl Drive {
         let executor = snapshot.executor(attempt.candidate());
         let used = self.epoch;
         self.epoch = executor.epoch();
-        let whole = async {
+        let whole = pin!(async {
             if attempt.renews
                 && let Err(error) = executor.renew(used).await
             {
@@ -130,7 +136,7 @@ impl Drive {
             }
             let sent = executor.send(&request.call, &candidate.model).await;
             judge.follow(sent, limits).await
-        };
+        });
         match self.recorder.deadline {
             None => Some(whole.await),
             Some(deadline) => tokio::time::timeout(self.left(deadline), whole).await.ok(),

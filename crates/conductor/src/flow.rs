@@ -17,7 +17,7 @@ use crate::{attempt::StreamFault, recorder::Recorder};
 pub(crate) struct Flow {
     held: VecDeque<Frame>,
     stream: Box<dyn FrameStream>,
-    recorder: Recorder,
+    recorder: Box<Recorder>,
     pulse: Pulse,
     stage: Stage,
     /// Whether the caller has got a frame.
@@ -46,7 +46,7 @@ impl Flow {
     pub(crate) fn new(
         held: VecDeque<Frame>,
         stream: Box<dyn FrameStream>,
-        recorder: Recorder,
+        recorder: Box<Recorder>,
         keep_alive: Duration,
     ) -> Self {
         let (pulse, stage) = (Pulse::new(keep_alive), Stage::Open);

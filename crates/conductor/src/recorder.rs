@@ -51,9 +51,10 @@ impl Recorder {
         run: Run,
         began: Moment,
         deadline: Option<Moment>,
-    ) -> Self {
+    ) -> Box<Self> {
         let began_wall = shared.clock.wall();
-        Self {
+        // It is handed on several times, and larger than a future should be.
+        Box::new(Self {
             run,
             snapshot,
             request,
@@ -66,7 +67,7 @@ impl Recorder {
             ending: None,
             usage: Usage::default(),
             overdue: None,
-        }
+        })
     }
 
     pub(crate) fn dialect(&self) -> Dialect {
@@ -103,8 +104,8 @@ impl Recorder {
 
     /// The attempt is over, for better or worse.
     pub(crate) fn settle(&mut self, outcome: Outcome) {
-        let now = self.shared.clock.now();
         if let Some((_, admission)) = self.current.take() {
+            let now = self.shared.clock.now();
             settle(&mut self.run, &self.snapshot.session, admission, now, outcome);
         }
     }
@@ -163,7 +164,7 @@ impl Recorder {
             request: &self.request.call,
             upstream: self.snapshot.upstream(candidate),
             model: &self.snapshot.routing.layout().candidate(candidate).model,
-            wall: self.shared.clock.wall(),
+            clock: &*self.shared.clock,
             is_head_out: true,
         };
         judge.stream_fault(&HeaderMap::new(), fault, false)

@@ -23,8 +23,8 @@ pub struct Session {
 #[derive(Debug)]
 pub struct Admission {
     _permit: Permit,
-    /// Given back when dropped.
-    _probe: Option<Probe>,
+    /// Given back when dropped; boxed, because few requests are one and every admission is handed from room to room.
+    _probe: Option<Box<Probe>>,
 }
 
 #[derive(Debug)]
@@ -147,7 +147,7 @@ impl Memory for Session {
                 if claim.feeds_budget {
                     bucket.feed(drip, now);
                 }
-                Ok(Admission { _permit: permit, _probe: probe })
+                Ok(Admission { _permit: permit, _probe: probe.map(Box::new) })
             }
             Err(why) => {
                 if claim.takes_token {
