@@ -41,13 +41,13 @@ pub(crate) async fn handle<B>(site: Arc<Site>, request: Request<B>) -> Response<
 where
     B: Body<Data = Bytes> + Unpin + Send,
 {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let id = site.ids.next();
     let route = route_of(&parts);
     let dialect = route.dialect;
     let repeats_refusals = repeats_refusals(&parts.method, dialect, &parts.headers);
     // Pinned where it is made: it is large, and every adapter around it would move it once more.
-    let answering = pin!(AssertUnwindSafe(answer(&site, &id, route, parts, body)).catch_unwind());
+    let answering = pin!(AssertUnwindSafe(answer(&site, &id, route, &mut parts, body)).catch_unwind());
     let reply = unless_cut(&site, answering.map(|answered| answered.unwrap_or_else(|_| Err(panicked(&id)))));
     let mut reply = match reply.await {
         Ok(reply) => reply,
@@ -120,7 +120,7 @@ async fn answer<B>(
     site: &Site,
     id: &RequestId,
     route: Route,
-    parts: Parts,
+    parts: &mut Parts,
     body: B,
 ) -> Result<Response<AnswerBody>, CallerError>
 where
@@ -132,16 +132,16 @@ where
         Action::Ready => return Ok(plain(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "draining\n")),
         Action::Presence => return Ok(plain(StatusCode::OK, "text/plain", "standin\n")),
         Action::Upgrade => return Err(upgrade_required()),
-        _ => check_host(&parts)?,
+        _ => check_host(parts)?,
     }
     let keyring = site.keyring();
-    let caller = authenticate(&keyring, &parts)?;
+    let caller = authenticate(&keyring, parts)?;
     let asked = match route.action {
         Action::List(shape) => {
-            return Ok(listing::all(&site.conductor, caller, shape, &parts, site.created));
+            return Ok(listing::all(&site.conductor, caller, shape, parts, site.created));
         }
         Action::Show(shape, name) => {
-            return listing::one(&site.conductor, caller, shape, &name, &parts, site.created);
+            return listing::one(&site.conductor, caller, shape, &name, parts, site.created);
         }
         Action::WrongMethod => {
             let message = "This path does not take this method.";
@@ -179,7 +179,7 @@ async fn run<B>(
     dialect: Dialect,
     asked: Asked,
     caller: Option<&Known>,
-    mut parts: Parts,
+    parts: &mut Parts,
     body: B,
 ) -> Result<Response<AnswerBody>, CallerError>
 where
@@ -217,7 +217,7 @@ where
         model_span,
         model: ModelAlias::new(model),
         is_streaming: asked.is_streaming.unwrap_or(is_streaming),
-        headers: parts.headers,
+        headers: std::mem::take(&mut parts.headers),
         request_id: id.clone(),
     };
     let request = standin_conductor::Request {

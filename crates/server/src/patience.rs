@@ -10,8 +10,8 @@ const CODEX: &[u8] = b"codex";
 
 /// Whether a request comes from a client that takes only 400 and 429 for a final word, and asks six times otherwise.
 pub(crate) fn repeats_refusals(method: &Method, dialect: Dialect, headers: &HeaderMap) -> bool {
-    let is_codex = headers.get(ORIGINATOR).is_some_and(|name| name.as_bytes().starts_with(CODEX));
-    method == Method::POST && dialect == Dialect::OpenaiResponses && is_codex
+    let is_codex = || headers.get(ORIGINATOR).is_some_and(|name| name.as_bytes().starts_with(CODEX));
+    method == Method::POST && dialect == Dialect::OpenaiResponses && is_codex()
 }
 
 /// Says a final refusal with 400; its body tells what it is. See `docs/decisions/0006-codex-and-400.md`.
