@@ -247,18 +247,23 @@ impl Layout {
     /// The same six scopes, by name and in the same order.
     #[must_use]
     pub fn path_keys(&self, candidate: u32, operation: Operation) -> [ScopeKey; 6] {
+        std::array::from_fn(|at| self.path_key(candidate, operation, at))
+    }
+
+    /// The name of one of these scopes, by its place in the order; what lies beyond the last is the last.
+    #[must_use]
+    pub fn path_key(&self, candidate: u32, operation: Operation, at: usize) -> ScopeKey {
         let row = self.row(candidate);
         let credential = self.credential(row.credential);
-        let upstream = self.upstream_id(credential.upstream).clone();
-        let named = self.candidate(candidate);
-        [
-            ScopeKey::Credential(named.credential.clone()),
-            ScopeKey::Endpoint(self.endpoint_id(credential.endpoint).clone()),
-            ScopeKey::UpstreamOperation(upstream.clone(), operation),
-            ScopeKey::UpstreamModel(upstream, named.model.clone()),
-            ScopeKey::Candidate(named.clone()),
-            ScopeKey::CandidateOperation(named, operation),
-        ]
+        let upstream = || self.upstream_id(credential.upstream).clone();
+        match at {
+            0 => ScopeKey::Credential(credential.id.clone()),
+            1 => ScopeKey::Endpoint(self.endpoint_id(credential.endpoint).clone()),
+            2 => ScopeKey::UpstreamOperation(upstream(), operation),
+            3 => ScopeKey::UpstreamModel(upstream(), self.model(row.model).name.clone()),
+            4 => ScopeKey::Candidate(self.candidate(candidate)),
+            _ => ScopeKey::CandidateOperation(self.candidate(candidate), operation),
+        }
     }
 
     /// Slot of a candidate, whatever is asked of it.

@@ -182,7 +182,7 @@ impl Run {
         let row = layout.credential(credential);
         let shared = (failure.class() == ErrorClass::Overloaded
             && key.scope() == standin_core::Scope::Candidate)
-            .then(|| layout.path_keys(candidate, self.ask.operation)[3].clone());
+            .then(|| layout.path_key(candidate, self.ask.operation, 3));
         Some(Suspend { key, seen, credential: row.id.clone(), shared })
     }
 

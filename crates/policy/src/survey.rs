@@ -201,15 +201,7 @@ impl<V: View> Sight<'_, V> {
                 let is_better =
                     |(class, _): &(ErrorClass, ScopeKey)| Family::of(blame.class) < Family::of(*class);
                 if verdict.cause.as_ref().is_none_or(is_better) {
-                    let [c, e, o, m, p, q] = self.routing.layout.path_keys(candidate, self.ask.operation);
-                    let key = match at {
-                        0 => c,
-                        1 => e,
-                        2 => o,
-                        3 => m,
-                        4 => p,
-                        _ => q,
-                    };
+                    let key = self.routing.layout.path_key(candidate, self.ask.operation, at);
                     verdict.cause = Some((blame.class, key));
                 }
             }
