@@ -8,7 +8,7 @@ use std::{fmt, sync::Arc};
 use futures_util::future::BoxFuture;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Response,
-    header::{ACCEPT, CONTENT_TYPE},
+    header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE},
 };
 use standin_core::{Dialect, ErrorClass, Operation, Progress, Secret, UpstreamModel};
 
@@ -86,6 +86,7 @@ impl Keyed {
             self.template.request(target, Wanted::Whole, &HeaderMap::new(), &[], Payload::default());
         *request.method_mut() = Method::GET;
         request.headers_mut().remove(CONTENT_TYPE);
+        request.headers_mut().remove(CONTENT_LENGTH);
         let reply = self.transport.request(&self.endpoint, request, &self.limits).await?;
         if !reply.status().is_success() {
             let status = reply.status();

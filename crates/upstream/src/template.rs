@@ -2,6 +2,7 @@
 //!
 //! A template knows how a head is put together and guarded, not which headers a provider wants.
 
+use bytes::Buf;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Uri,
     header::{
@@ -62,6 +63,8 @@ impl Template {
         // Compressed bytes could not be read for errors and model names without being inflated first.
         whole.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         whole.insert(HOPS, HeaderValue::from_static("1"));
+        // Has its place here, and its value with every body: a copy has no room for one header more.
+        whole.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         let mut stream = whole.clone();
         whole.insert(ACCEPT, HeaderValue::from_static("application/json"));
         stream.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
@@ -117,6 +120,7 @@ impl Template {
             Wanted::Whole => self.whole.clone(),
             Wanted::Stream => self.stream.clone(),
         };
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(body.remaining()));
         copy_allowed(caller, allowed, &mut headers);
         for (name, value) in self.defaults {
             headers.entry(name).or_insert(HeaderValue::from_static(value));
@@ -195,6 +199,7 @@ mod tests {
                 "accept",
                 "accept-encoding",
                 "authorization",
+                "content-length",
                 "content-type",
                 "host",
                 "openai-beta",
