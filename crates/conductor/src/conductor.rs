@@ -93,7 +93,7 @@ impl Conductor {
         let speaking = snapshot.speaking(call.dialect, call.operation);
         let counting = count::asked(&request);
         if !snapshot.serves(route, speaking.as_deref()) {
-            let refusal = Refusal::wrong_dialect(&request);
+            let refusal = Box::new(Refusal::wrong_dialect(&request));
             return counted(counting, refusal).await;
         }
         let now = shared.clock.now();
@@ -113,7 +113,7 @@ impl Conductor {
         let mut drive = Box::pin(Drive::new(Arc::clone(shared), recorder, is_head_out.clone()).go());
         if !is_streaming {
             return match drive.await {
-                Driven::Failed(refusal) if !count::is_callers(&refusal) => counted(counting, *refusal).await,
+                Driven::Failed(refusal) if !count::is_callers(&refusal) => counted(counting, refusal).await,
                 driven => finish(driven),
             };
         }
@@ -228,7 +228,7 @@ impl std::fmt::Debug for Conductor {
 }
 
 /// A count of our own in place of a refusal, if a count was asked for.
-async fn counted(counting: Option<Arc<CallerRequest>>, refusal: Refusal) -> Answer {
+async fn counted(counting: Option<Arc<CallerRequest>>, refusal: Box<Refusal>) -> Answer {
     let count = match counting {
         Some(call) => count::here(call).await,
         None => None,

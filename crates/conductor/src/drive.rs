@@ -129,12 +129,11 @@ impl Drive {
         let used = self.epoch;
         self.epoch = executor.epoch();
         let whole = pin!(async {
-            if attempt.renews
-                && let Err(error) = executor.renew(used).await
-            {
-                return judge.follow(Err(error), limits).await;
-            }
-            let sent = executor.send(&request.call, &candidate.model).await;
+            let renewed = if attempt.renews { executor.renew(used).await } else { Ok(()) };
+            let sent = match renewed {
+                Ok(()) => executor.send(&request.call, &candidate.model).await,
+                Err(error) => Err(error),
+            };
             judge.follow(sent, limits).await
         });
         match self.recorder.deadline {

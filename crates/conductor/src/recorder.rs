@@ -35,7 +35,7 @@ pub(crate) struct Recorder {
     shared: Arc<Shared>,
     current: Option<(Attempt, Admission)>,
     /// The last attempt that failed; its line is written when it is known what follows.
-    failed: Option<FailedAttempt>,
+    failed: Option<Box<FailedAttempt>>,
     began: Moment,
     began_wall: SystemTime,
     ending: Option<Ending>,
@@ -126,7 +126,8 @@ impl Recorder {
     /// The attempt failed.
     pub(crate) fn fail(&mut self, failure: &Failure) {
         if let Some((attempt, _)) = &self.current {
-            self.failed = Some(FailedAttempt::new(&self.run, attempt, failure, self.shared.clock.now()));
+            let failed = FailedAttempt::new(&self.run, attempt, failure, self.shared.clock.now());
+            self.failed = Some(Box::new(failed));
         }
         self.settle(Outcome::Failure(Box::new(failure.clone())));
     }

@@ -64,7 +64,8 @@ where
     if let Some(coding) = coding {
         let received = bytes.len();
         let inflated = inflate(coding, &bytes, limits.body_bytes_max, |size| share.cover(received + size));
-        bytes = inflated.await.map_err(|fault| match fault {
+        // Boxed: few bodies come compressed, and every request would have room for it.
+        bytes = Box::pin(inflated).await.map_err(|fault| match fault {
             Fault::Broken => broken("The request body is not compressed as its content-encoding says."),
             Fault::TooLarge => too_large(limits),
             Fault::NoRoom(error) => error,

@@ -70,7 +70,8 @@ impl HttpTransport {
             }
         }
         let connecting = async { Connection::open(self.dialer.dial(place).await?).await };
-        let connection = tokio::time::timeout(limits.connect, connecting)
+        // Boxed: few requests need a new connection, and all of them would have room for making one.
+        let connection = Box::pin(tokio::time::timeout(limits.connect, connecting))
             .await
             .map_err(|_| SendError::unreachable(format!("no connection within {:?}", limits.connect)))??;
         match self.send(endpoint, Box::new(connection), request, limits).await? {
