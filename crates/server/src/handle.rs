@@ -104,10 +104,12 @@ fn mark(
 ) -> Response<Departing> {
     let is_stream = reply.body().size_hint().exact().is_none();
     let mut reply = reply.map(|body| Departing::new(body, site, dialect, id));
-    let Ok(value) = HeaderValue::from_str(id.as_str()) else { return reply };
     let headers = reply.headers_mut();
     for name in id_headers(dialect) {
-        headers.insert(name, value.clone());
+        // Not one value for all of them: nearly always there is one name, and a second hand on a value costs more.
+        if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+            headers.insert(name, value);
+        }
     }
     if is_stream {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -185,11 +187,11 @@ async fn run<B>(
 where
     B: Body<Data = Bytes> + Unpin + Send,
 {
-    if hops(&parts.headers) >= HOPS_MAX {
+    let found = Found::within(&parts.headers);
+    if found.has_passed && hops(&parts.headers) >= HOPS_MAX {
         let message = "This request has come back to where it has been before.";
         return Err(CallerError::new(ErrorKind::LoopDetected, message));
     }
-    let found = Found::within(&parts.headers);
     let wishes = Wishes::read(&found, caller)?;
     wishes::note(&found, id);
     let is_opaque = asked.operation == Operation::Passthrough;

@@ -27,6 +27,8 @@ pub(crate) struct Found<'h> {
     pin: Option<&'h HeaderValue>,
     caller_id: Option<&'h HeaderValue>,
     retry_count: Option<&'h HeaderValue>,
+    /// Whether it says how many gateways like this one it has passed.
+    pub(crate) has_passed: bool,
     /// By place in [`SESSIONS`].
     sessions: [Option<&'h HeaderValue>; SESSIONS.len()],
 }
@@ -36,6 +38,10 @@ impl<'h> Found<'h> {
         let mut found = Self::default();
         for (name, value) in headers {
             let place = match name.as_str() {
+                "x-standin-hops" => {
+                    found.has_passed = true;
+                    continue;
+                }
                 "x-standin-timeout" => &mut found.timeout,
                 "x-standin-credential" => &mut found.pin,
                 "x-request-id" => &mut found.caller_id,

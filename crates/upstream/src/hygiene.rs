@@ -59,12 +59,19 @@ pub fn copy_allowed(from: &HeaderMap, allowed: &[HeaderName], to: &mut HeaderMap
 pub fn relay_headers(from: &HeaderMap) -> HeaderMap {
     let mut to = HeaderMap::with_capacity(from.len());
     let names_some = from.contains_key(CONNECTION);
+    let mut best_id: Option<(usize, &HeaderValue)> = None;
     for (name, value) in from {
-        if is_relayed(name) && !(names_some && is_for_this_hop(from, name)) {
-            to.append(name.clone(), value.clone());
+        if is_relayed(name) {
+            if !(names_some && is_for_this_hop(from, name)) {
+                to.append(name.clone(), value.clone());
+            }
+        } else if let Some(rank) = REQUEST_IDS.iter().position(|known| known == name)
+            && best_id.is_none_or(|(other, _)| rank < other)
+        {
+            best_id = Some((rank, value));
         }
     }
-    if let Some(id) = REQUEST_IDS.iter().find_map(|name| from.get(name)) {
+    if let Some((_, id)) = best_id {
         to.insert(UPSTREAM_REQUEST_ID, id.clone());
     }
     to
