@@ -17,7 +17,7 @@ use crate::{
     handle::{handle, refuse_unread},
     multiplex::multiplexed,
     opening::{Opening, Protocol, opening},
-    parting::{Departing, Phase},
+    parting::{Departing, Phase, next_phase},
     site::Site,
     spare::SpareTimer,
     talk::Answering,
@@ -95,7 +95,7 @@ where
         let told = tokio::select! {
             biased;
             ended = served.as_mut() => return log(ended),
-            told = phase.changed() => told,
+            told = next_phase(&mut phase) => told,
         };
         if told.is_err() {
             return log(served.await);

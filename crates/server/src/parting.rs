@@ -2,9 +2,10 @@
 
 use std::{
     convert::Infallible,
+    future::poll_fn,
     pin::{Pin, pin},
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
@@ -12,6 +13,7 @@ use http_body::{Body, Frame, SizeHint};
 use standin_conductor::AnswerBody;
 use standin_core::{Dialect, RequestId};
 use standin_wire::{CallerError, ErrorKind};
+use tokio::{sync::watch, task::coop::unconstrained};
 
 use crate::{site::Site, streams::Turn};
 
@@ -26,6 +28,25 @@ pub(crate) enum Phase {
     Cut,
 }
 
+/// Waits for the next phase. A connection asks with every piece that comes or goes, and there are three phases in the
+/// life of a process: whoever waits already is told by a look at a number, without any lock.
+pub(crate) async fn next_phase(phase: &mut watch::Receiver<Phase>) -> Result<(), watch::error::RecvError> {
+    let news = phase.clone();
+    // Without the runtime's budget: when that is used up, it would say "pending" and know of no waker.
+    let mut changed = pin!(unconstrained(phase.changed()));
+    let mut waiting: Option<Waker> = None;
+    poll_fn(|cx| {
+        let is_known = waiting.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+        if is_known && matches!(news.has_changed(), Ok(false)) {
+            return Poll::Pending;
+        }
+        let polled = changed.as_mut().poll(cx);
+        waiting = polled.is_pending().then(|| cx.waker().clone());
+        polled
+    })
+    .await
+}
+
 /// What is said to those who were still waiting.
 fn stopping() -> CallerError {
     CallerError::new(ErrorKind::Busy, "This server is stopping; the request can be sent again.")
@@ -38,7 +59,7 @@ pub(crate) async fn unless_cut<T>(
     work: impl Future<Output = Result<T, CallerError>>,
 ) -> Result<T, CallerError> {
     let mut work = pin!(work);
-    std::future::poll_fn(|cx| match work.as_mut().poll(cx) {
+    poll_fn(|cx| match work.as_mut().poll(cx) {
         Poll::Pending if site.is_cut() => Poll::Ready(Err(stopping())),
         polled => polled,
     })
@@ -103,5 +124,28 @@ impl Body for Departing {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_next_phase_is_heard_however_often_it_was_asked_for_and_so_is_the_end_of_all() {
+        let (phases, mut phase) = watch::channel(Phase::Open);
+        for next in [Phase::Draining, Phase::Cut] {
+            let mut told = Box::pin(next_phase(&mut phase));
+            for _ in 0..500 {
+                assert!(poll_fn(|cx| Poll::Ready(told.as_mut().poll(cx))).await.is_pending());
+            }
+            phases.send(next).unwrap();
+            assert!(told.await.is_ok());
+            assert_eq!(*phase.borrow_and_update(), next);
+        }
+        let waiting = tokio::spawn(async move { next_phase(&mut phase).await });
+        tokio::task::yield_now().await;
+        drop(phases);
+        assert!(waiting.await.unwrap().is_err());
     }
 }
