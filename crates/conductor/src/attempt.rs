@@ -59,6 +59,14 @@ impl Attempted {
     }
 }
 
+/// What a first look at a reply says.
+pub(crate) enum Looked {
+    /// That the attempt is over.
+    Over(Attempted),
+    /// That it goes on: the headers and the stream.
+    Streams(HeaderMap, Box<dyn FrameStream>),
+}
+
 /// A failed attempt.
 #[derive(Debug, Clone)]
 pub(crate) struct Failed {
@@ -89,18 +97,16 @@ pub(crate) struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    /// Follows a reply to its first content, its end or its failure.
-    pub(crate) async fn follow(&self, sent: Result<Reply, SendError>, limits: HoldLimits) -> Attempted {
-        let reply = match sent {
+    /// What a reply comes to; a stream is not judged before [`first_content`](Self::first_content).
+    pub(crate) fn look(&self, sent: Result<Reply, SendError>) -> Looked {
+        let Reply { status, headers, body } = match sent {
             Ok(reply) => reply,
-            Err(error) => return Attempted::failed(self.broke(&error)),
+            Err(error) => return Looked::Over(Attempted::failed(self.broke(&error))),
         };
-        match reply.body {
-            ReplyBody::Whole(body) if reply.status.is_success() => {
-                self.whole(reply.status, &reply.headers, body)
-            }
-            ReplyBody::Whole(body) => Attempted::failed(self.refused(reply.status, reply.headers, body)),
-            ReplyBody::Stream(stream) => self.first_content(&reply.headers, stream, limits).await,
+        match body {
+            ReplyBody::Whole(body) if status.is_success() => Looked::Over(self.whole(status, &headers, body)),
+            ReplyBody::Whole(body) => Looked::Over(Attempted::failed(self.refused(status, headers, body))),
+            ReplyBody::Stream(stream) => Looked::Streams(headers, stream),
         }
     }
 
@@ -138,7 +144,7 @@ impl Judge<'_> {
     }
 
     /// Holds lifecycle frames back until something is said: only then is the answer this attempt's.
-    async fn first_content(
+    pub(crate) async fn first_content(
         &self,
         headers: &HeaderMap,
         mut stream: Box<dyn FrameStream>,

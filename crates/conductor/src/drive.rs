@@ -18,7 +18,7 @@ use standin_policy::{Attempt, Ready, step};
 use standin_wire::StreamForm;
 
 use crate::{
-    attempt::{Attempted, Failed, HoldLimits, Judge},
+    attempt::{Attempted, Failed, HoldLimits, Judge, Looked},
     conductor::Shared,
     ending::Refusal,
     flow::Flow,
@@ -134,7 +134,10 @@ impl Drive {
                 Ok(()) => executor.send(&request.call, &candidate.model).await,
                 Err(error) => Err(error),
             };
-            judge.follow(sent, limits).await
+            match judge.look(sent) {
+                Looked::Over(attempted) => attempted,
+                Looked::Streams(headers, stream) => judge.first_content(&headers, stream, limits).await,
+            }
         });
         match self.recorder.deadline {
             None => Some(whole.await),

@@ -22,11 +22,11 @@ use http_body_util::Full;
 use self::{
     connection::Connection,
     dial::Dialer,
-    exchange::{Exchange, Unsent},
-    pool::Pool,
+    exchange::{Exchange, Unsent, begin},
+    pool::{Pool, Shelf},
     tls::Tls,
 };
-use crate::{Endpoint, Limits, Payload, SendError, Transport, TransportBody};
+use crate::{Endpoint, Limits, Payload, SendError, Transport, TransportBody, endpoint::Place};
 
 /// The real [`Transport`]: pooled HTTP/1.1 connections over TCP, with TLS and outbound proxies.
 ///
@@ -54,49 +54,22 @@ impl HttpTransport {
         self.pool.len()
     }
 
-    async fn exchange(
-        &self,
-        endpoint: &Endpoint,
-        request: Request<Payload>,
-        limits: &Limits,
-    ) -> Result<Response<TransportBody>, SendError> {
-        let place = endpoint.place();
-        let mut request = request.map(Full::new);
-        if let Some(connection) = self.pool.take(&place.origin) {
-            match self.send(endpoint, connection, request, limits).await? {
-                Ok(reply) => return Ok(reply),
-                // The upstream had closed it before a byte of this request was written: only our pool was stale.
-                Err(Unsent(unsent)) => request = unsent,
-            }
-        }
+    /// A connection that no request has used yet.
+    async fn connect(&self, place: &Place, limits: &Limits) -> Result<Box<Connection>, SendError> {
         let connecting = async { Connection::open(self.dialer.dial(place).await?).await };
-        // Boxed: few requests need a new connection, and all of them would have room for making one.
-        let connection = Box::pin(tokio::time::timeout(limits.connect, connecting))
+        let connection = tokio::time::timeout(limits.connect, connecting)
             .await
             .map_err(|_| SendError::unreachable(format!("no connection within {:?}", limits.connect)))??;
-        match self.send(endpoint, Box::new(connection), request, limits).await? {
-            Ok(reply) => Ok(reply),
-            Err(Unsent(_)) => Err(SendError::unreachable("the upstream closed the connection at once")),
-        }
+        Ok(Box::new(connection))
     }
+}
 
-    async fn send(
-        &self,
-        endpoint: &Endpoint,
-        connection: Box<Connection>,
-        request: Request<Full<Payload>>,
-        limits: &Limits,
-    ) -> Result<Result<Response<TransportBody>, Unsent>, SendError> {
-        let shelf = pool::Shelf::new(&self.pool, &endpoint.place().origin);
-        let reply = match exchange::begin(connection, request, shelf, limits).await? {
-            Ok(reply) => reply,
-            Err(unsent) => return Ok(Err(unsent)),
-        };
-        if reply.status() == StatusCode::SWITCHING_PROTOCOLS {
-            return Err(SendError::malformed("the upstream switched protocols (101) unasked"));
-        }
-        Ok(Ok(reply.map(|body: Exchange| -> TransportBody { Box::pin(body) })))
+/// What is left of a reply that hyper has read.
+fn usable(reply: Response<Exchange>) -> Result<Response<TransportBody>, SendError> {
+    if reply.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(SendError::malformed("the upstream switched protocols (101) unasked"));
     }
+    Ok(reply.map(|body: Exchange| -> TransportBody { Box::pin(body) }))
 }
 
 impl Transport for HttpTransport {
@@ -106,7 +79,25 @@ impl Transport for HttpTransport {
         request: Request<Payload>,
         limits: &'a Limits,
     ) -> BoxFuture<'a, Result<Response<TransportBody>, SendError>> {
-        Box::pin(self.exchange(endpoint, request, limits))
+        let mut request = request.map(Full::new);
+        // A block and no function of its own: the future of one keeps its arguments twice.
+        Box::pin(async move {
+            let place = endpoint.place();
+            let shelf = || Shelf::new(&self.pool, &place.origin);
+            if let Some(connection) = self.pool.take(&place.origin) {
+                match begin(connection, request, shelf(), limits).await? {
+                    Ok(reply) => return usable(reply),
+                    // The upstream had closed it before a byte of this request was written: only our pool was stale.
+                    Err(Unsent(unsent)) => request = unsent,
+                }
+            }
+            // Boxed: few requests need a new connection, and all of them would have room for making one.
+            let connection = Box::pin(self.connect(place, limits)).await?;
+            match begin(connection, request, shelf(), limits).await? {
+                Ok(reply) => usable(reply),
+                Err(Unsent(_)) => Err(SendError::unreachable("the upstream closed the connection at once")),
+            }
+        })
     }
 }
 
