@@ -20,7 +20,6 @@ use crate::{
     parting::{Departing, Phase, next_phase},
     site::Site,
     spare::SpareTimer,
-    talk::Answering,
     tls::Tls,
 };
 
@@ -77,11 +76,12 @@ where
         let (site, (objection, running)) = (Arc::clone(&site), talk.begin());
         // hyper keeps room for this future as long as the connection lasts; a stream needs it for its first instant.
         Box::pin(async move {
-            let reply = match objection {
+            let mut reply = match objection {
                 Some(objection) => closing(refuse_unread(&site, &request, objection)),
                 None => handle(site, request).await,
             };
-            Ok::<_, Infallible>(reply.map(|body| Answering { body, _running: running }))
+            reply.body_mut().ends(running);
+            Ok::<_, Infallible>(reply)
         })
     });
     let served = http1::Builder::new()

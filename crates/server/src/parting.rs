@@ -15,7 +15,7 @@ use standin_core::{Dialect, RequestId};
 use standin_wire::{CallerError, ErrorKind};
 use tokio::{sync::watch, task::coop::unconstrained};
 
-use crate::{site::Site, streams::Turn};
+use crate::{site::Site, streams::Turn, talk::Running};
 
 /// How far a server is on its way out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +72,8 @@ pub(crate) struct Departing {
     /// Streams only: whole answers are out at once.
     last_words: Option<Box<LastWords>>,
     turn: Option<Arc<Turn>>,
+    /// On connections of HTTP/1.1: the request that ends with it.
+    running: Option<Running>,
 }
 
 struct LastWords {
@@ -89,7 +91,12 @@ impl Departing {
         if let Some(turn) = &turn {
             turn.is_callers();
         }
-        Self { body, last_words, turn }
+        Self { body, last_words, turn, running: None }
+    }
+
+    /// Ends this request when it ends itself.
+    pub(crate) fn ends(&mut self, running: Running) {
+        self.running = Some(running);
     }
 }
 

@@ -1,21 +1,11 @@
 //! What the two ends of one connection of HTTP/1.1 tell each other past hyper: the socket below it, the requests above.
 
-use std::{
-    pin::Pin,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
-    task::{Context, Poll},
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicU64, Ordering},
 };
 
-use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
-
-use crate::{
-    framing::{Finding, Objection},
-    parting::Departing,
-};
+use crate::framing::{Finding, Objection};
 
 /// Shared by the guard of a connection and the service of its requests. They are polled by one task.
 #[derive(Debug, Default)]
@@ -54,31 +44,5 @@ pub(crate) struct Running(Arc<Talk>);
 impl Drop for Running {
     fn drop(&mut self) {
         self.0.over.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-/// An answer, and the request that it ends.
-pub(crate) struct Answering {
-    pub(crate) body: Departing,
-    pub(crate) _running: Running,
-}
-
-impl Body for Answering {
-    type Data = Bytes;
-    type Error = <Departing as Body>::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
