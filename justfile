@@ -71,6 +71,10 @@ mutants *files:
 release:
     tests/support/release.sh "{{target}}" "{{tools}}" "{{auditable_version}}"
 
+# The same, twice in two places: both have to be equal, byte for byte.
+release-twice:
+    tests/support/twice.sh "{{target}}" "{{tools}}" "{{auditable_version}}"
+
 # Slow, stalled and idle callers by the thousand, and bodies by the GiB, against the optimised binary.
 crowds:
     cargo build --locked --quiet --release --bin proxy

@@ -19,9 +19,9 @@ fi
 home=${CARGO_HOME:-$HOME/.cargo}
 export CARGO_INCREMENTAL=0 SOURCE_DATE_EPOCH
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
-RUSTFLAGS="--remap-path-prefix=$PWD=/standin --remap-path-prefix=$home=/cargo --remap-path-prefix=$(rustc --print sysroot)=/rust"
+RUSTFLAGS="--remap-path-prefix=$PWD=/standin --remap-path-prefix=$target/dist/build=/build --remap-path-prefix=$home=/cargo --remap-path-prefix=$(rustc --print sysroot)=/rust"
 # C code of dependencies is compiled beside it.
-CFLAGS="-ffile-prefix-map=$PWD=/standin -ffile-prefix-map=$home=/cargo"
+CFLAGS="-ffile-prefix-map=$PWD=/standin -ffile-prefix-map=$target/dist/build=/build -ffile-prefix-map=$home=/cargo"
 export RUSTFLAGS CFLAGS
 CARGO_TARGET_DIR="$target/dist/build" "$auditable" auditable build --release --locked --bin proxy
 
