@@ -5,7 +5,7 @@ use std::{future::poll_fn, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
 use standin_core::{ErrorClass, Progress};
-use standin_upstream::{Endpoint, HttpTransport, Limits, SendError, Transport, TransportBody};
+use standin_upstream::{Endpoint, HttpTransport, Limits, Payload, SendError, Transport, TransportBody};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -45,7 +45,11 @@ impl Client {
     }
 
     pub(crate) async fn post(&self, body: impl Into<Bytes>) -> Answer {
-        let mut request = Request::new(body.into().into());
+        self.send(body.into().into()).await
+    }
+
+    pub(crate) async fn send(&self, payload: Payload) -> Answer {
+        let mut request = Request::new(payload);
         *request.method_mut() = Method::POST;
         *request.uri_mut() = Endpoint::target("/v1/test").unwrap();
         request.headers_mut().insert("host", self.endpoint.host_header().clone());
@@ -109,6 +113,20 @@ pub(crate) async fn say_hello<S: AsyncReadExt + AsyncWriteExt + Unpin>(stream: &
     stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello").await.unwrap();
     stream.flush().await.unwrap();
     head
+}
+
+/// Answers one request with its own body.
+pub(crate) async fn echo<S: AsyncReadExt + AsyncWriteExt + Unpin>(stream: &mut S) {
+    let head = read_head(stream).await;
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+    let mut body = vec![0; length.trim().parse().unwrap()];
+    stream.read_exact(&mut body).await.unwrap();
+    stream
+        .write_all(format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len()).as_bytes())
+        .await
+        .unwrap();
+    stream.write_all(&body).await.unwrap();
+    stream.flush().await.unwrap();
 }
 
 /// A port on which nobody listens.

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::{
     ServerConfig,
     pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
 };
 use standin_core::{ErrorClass::*, Progress::*};
-use standin_upstream::HttpTransport;
+use standin_upstream::{HttpTransport, Payload, collect};
 use tokio::io::AsyncReadExt;
 use tokio_rustls::TlsAcceptor;
 
-use crate::kit::{Client, SHORT, assert_failed, say_hello, serve};
+use crate::kit::{Client, SHORT, assert_failed, echo, say_hello, serve};
 
 type Root = CertifiedIssuer<'static, KeyPair>;
 
@@ -52,6 +53,24 @@ async fn client(acceptor: TlsAcceptor, trusted: Option<&Root>) -> Client {
     });
     let transport = HttpTransport::new(trusted.map(|root| root.pem()).as_deref().map(str::as_bytes)).unwrap();
     Client { transport: Arc::new(transport), ..Client::new(&format!("https://localhost:{}", port.await)) }
+}
+
+#[tokio::test]
+async fn a_large_body_arrives_whole_around_its_new_name_encrypted_or_not() {
+    let text = format!(r#"{{"model":"a","text":"{}"}}"#, "0123456789".repeat(100_000));
+    let expected = text.replacen(r#""a""#, r#""another""#, 1);
+    let payload = Payload::named(&Bytes::from(text), &(9..12), "another");
+    let root = root();
+    let acceptor = acceptor(&root, "localhost", |_| {}, b"http/1.1");
+    let secret = serve(move |stream| async move { echo(&mut acceptor.accept(stream).await.unwrap()).await });
+    let transport = Arc::new(HttpTransport::new(Some(root.pem().as_bytes())).unwrap());
+    let secret = Client { transport, ..Client::new(&format!("https://localhost:{}", secret.await)) };
+    let open = serve(|mut stream| async move { echo(&mut stream).await });
+    let open = Client::new(&format!("http://localhost:{}", open.await));
+    for client in [open, secret] {
+        let reply = client.send(payload.clone()).await.unwrap();
+        assert!(collect(reply.into_body()).await.unwrap() == expected);
+    }
 }
 
 #[tokio::test]
