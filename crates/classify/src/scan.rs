@@ -113,7 +113,7 @@ impl<'a> Iterator for Lexer<'a> {
 /// Appends `raw` to `out` with its JSON escapes resolved. Unknown escapes stand for themselves.
 pub(crate) fn unescape(raw: &str, out: &mut String) {
     let mut rest = raw;
-    while let Some(at) = rest.find('\\') {
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
         out.push_str(&rest[..at]);
         let mut after = rest[at + 1..].chars();
         match after.next() {

@@ -109,30 +109,29 @@ pub(crate) fn scrub(text: &str, bytes_max: usize) -> String {
 
 /// Whether a word is worth a closer look.
 fn may_be_secret(text: &[u8], start: usize, end: usize, made: u8) -> bool {
-    made & part::RARE != 0
-        || end - start >= KEY_BYTES_MIN
-        || has_secret_start(&text[start..end])
-        || is_announced(&text[..start])
+    made & part::RARE != 0 || has_secret_start(&text[start..end]) || is_announced(text, start)
 }
 
 /// Whether a word of letters alone begins like one of the secrets that may be made of them, or names this machine.
 fn has_secret_start(word: &[u8]) -> bool {
-    let starts = |first: u8, second: u8| {
-        word[0] | 0x20 == first && word.get(1).is_some_and(|byte| *byte | 0x20 == second)
+    let (first, second) = match word {
+        [first, second, ..] if word.len() > 5 => (first | 0x20, second | 0x20),
+        _ => return false,
     };
-    word.len() > 5
-        && (starts(b'a', b'i')
-            || starts(b'a', b'k')
-            || starts(b'e', b'y')
-            || word.len() == 9 && starts(b'l', b'o'))
+    match first {
+        b'a' => matches!(second, b'i' | b'k'),
+        b'e' => second == b'y',
+        b'l' => second == b'o' && word.len() == 9,
+        _ => false,
+    }
 }
 
-/// Whether a key may come now: after `key: `, `key=` or `bearer `.
-fn is_announced(before: &[u8]) -> bool {
-    match before {
-        [.., b':', b' '] | [.., b'='] => true,
-        [.., b'r' | b'R', b' '] => before.len() > 6,
-        _ => false,
+/// Whether a key may come at `start`: after `key: `, `key=` or `bearer `.
+fn is_announced(text: &[u8], start: usize) -> bool {
+    let before = |bytes: usize| start.checked_sub(bytes).map_or(0, |at| text[at]);
+    match before(1) {
+        b' ' => matches!(before(2), b':' | b'r' | b'R'),
+        sign => sign == b'=',
     }
 }
 

@@ -77,20 +77,21 @@ pub(crate) fn normalise(text: &str, models: &[&str], out: &mut String) -> bool {
             made |= class;
             at += 1;
         }
-        let word = Word { text: &text[start..at], made, name_near: name_near > 0 };
         // A plain word behind a blank is a name only if it is one we asked for.
-        let stays = made == made_of::LOWER
+        let is_plain = made == made_of::LOWER
             && (name_near == 0 || bytes[start - 1] == b' ')
-            && (lengths >> word.text.len().min(63) & 1 == 0 || !is_asked_for(word.text, models));
-        if !stays {
+            && (lengths >> (at - start).min(63) & 1 == 0 || !is_asked_for(&text[start..at], models));
+        if !is_plain {
             out.push_str(&text[done..start]);
+            let word = Word { text: &text[start..at], made, name_near: name_near > 0 };
             masked |= word.push(models, text[at..].starts_with(is_quote), out);
             done = at;
         }
-        if stays && bytes.get(at) == Some(&b' ') {
+        let end = at;
+        if is_plain && bytes.get(at) == Some(&b' ') {
             at += 1;
         }
-        name_near = if word.tells_name() { NAME_WORDS_MAX } else { name_near.saturating_sub(1) };
+        name_near = if tells_name(&bytes[start..end]) { NAME_WORDS_MAX } else { name_near.saturating_sub(1) };
     }
     out.push_str(&text[done..at]);
     while out.ends_with(' ') {
@@ -269,20 +270,20 @@ impl Word<'_> {
             && has(made_of::LOWER | made_of::UPPER)
             && is_built_like_name(core)
     }
+}
 
-    /// Whether a model's name may follow.
-    fn tells_name(&self) -> bool {
-        let text = self.text.as_bytes();
-        let may = |byte: &u8| matches!(byte, b'm' | b'd' | b'l' | b's' | b'M' | b'D' | b'L' | b'S' | b':');
-        if text.len() < 5 || !text.first().is_some_and(may) && !text.last().is_some_and(may) {
-            return false;
-        }
-        let has = |part: &[u8], at: usize| {
-            text.get(at..at + part.len()).is_some_and(|found| found.eq_ignore_ascii_case(part))
-        };
-        let ends = |part: &[u8]| text.len().checked_sub(part.len()).is_some_and(|at| has(part, at));
-        has(b"model", 0) || has(b"deployment", 0) || ends(b"model") || ends(b"models") || ends(b"model:")
+/// Whether a model's name may follow this word.
+fn tells_name(word: &[u8]) -> bool {
+    let may = |byte: &u8| matches!(byte, b'm' | b'd' | b'l' | b's' | b'M' | b'D' | b'L' | b'S' | b':');
+    let [first, .., last] = word else { return false };
+    if word.len() < 5 || !may(first) && !may(last) {
+        return false;
     }
+    let has = |part: &[u8], at: usize| {
+        word.get(at..at + part.len()).is_some_and(|found| found.eq_ignore_ascii_case(part))
+    };
+    let ends = |part: &[u8]| word.len().checked_sub(part.len()).is_some_and(|at| has(part, at));
+    has(b"model", 0) || has(b"deployment", 0) || ends(b"model") || ends(b"models") || ends(b"model:")
 }
 
 fn push_lower(text: &str, out: &mut String) {
