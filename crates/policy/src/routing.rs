@@ -224,10 +224,6 @@ impl Routing {
         self.layout.credential(self.layout.row(candidate).credential).upstream
     }
 
-    pub(crate) fn endpoint_of(&self, candidate: u32) -> u32 {
-        self.layout.credential(self.layout.row(candidate).credential).endpoint
-    }
-
     pub(crate) fn context_of(&self, candidate: u32) -> Option<u64> {
         self.context_tokens[self.layout.row(candidate).model as usize]
     }

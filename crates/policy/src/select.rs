@@ -47,13 +47,6 @@ pub(crate) struct Pick {
     pub(crate) member_turn: Option<Turn>,
 }
 
-/// What to stay away from if anything else is usable.
-#[derive(Clone, Copy)]
-enum Avoid {
-    Upstream(u32),
-    Endpoint(u32),
-}
-
 impl<V: View> Sight<'_, V> {
     /// The next candidate that is healthy or half-open, if there is one.
     pub(crate) fn pick(&self, trail: &mut Trail) -> Option<Pick> {
@@ -99,7 +92,7 @@ impl<V: View> Sight<'_, V> {
                     Ok(entry) => {
                         let how = How::Affinity;
                         let pick = Pick { candidate, place, entry, how, turn: None, member_turn: None };
-                        if wanted.is_none() || wanted == Some(candidate) {
+                        if wanted.is_none_or(|wanted| wanted == candidate) {
                             return Some(pick);
                         }
                         fallback = Some(pick);
@@ -114,13 +107,11 @@ impl<V: View> Sight<'_, V> {
     /// What a failure asks for before the normal order: another upstream, or another member on the same credential.
     fn after(&self, last: Last, trail: &mut Trail) -> Option<Pick> {
         let tier = &self.route.tiers[last.place.tier as usize];
-        let avoid = match last.class {
-            ErrorClass::Overloaded => Some(Avoid::Upstream(self.routing.upstream_of(last.candidate))),
-            ErrorClass::Connect => Some(Avoid::Endpoint(self.routing.endpoint_of(last.candidate))),
-            _ => None,
-        };
-        if avoid.is_some()
-            && let Some(pick) = self.in_tier(last.place.tier, tier, avoid, trail)
+        // An address that cannot be reached comes last already: all that is behind it is to blame.
+        let upstream =
+            (last.class == ErrorClass::Overloaded).then(|| self.routing.upstream_of(last.candidate));
+        if upstream.is_some()
+            && let Some(pick) = self.in_tier(last.place.tier, tier, upstream, trail)
         {
             return Some(Pick { how: How::Elsewhere, ..pick });
         }
@@ -136,7 +127,8 @@ impl<V: View> Sight<'_, V> {
         Some(Pick { candidate, place: last.place, entry, how, turn: None, member_turn })
     }
 
-    fn in_tier(&self, number: u32, tier: &Tier, avoid: Option<Avoid>, trail: &mut Trail) -> Option<Pick> {
+    /// The next of a tier that does not belong to the upstream `avoid`.
+    fn in_tier(&self, number: u32, tier: &Tier, avoid: Option<u32>, trail: &mut Trail) -> Option<Pick> {
         for (group, row) in (0..).zip(&tier.groups) {
             let place = Place { tier: number, group, seat: 0 };
             let pick = match row.strategy {
@@ -161,7 +153,7 @@ impl<V: View> Sight<'_, V> {
         tier: &Tier,
         group: &Group,
         cursor: u32,
-        avoid: Option<Avoid>,
+        avoid: Option<u32>,
         trail: &mut Trail,
     ) -> Option<Pick> {
         let count = group.seats.len();
@@ -190,7 +182,7 @@ impl<V: View> Sight<'_, V> {
         place: Place,
         tier: &Tier,
         group: &Group,
-        avoid: Option<Avoid>,
+        avoid: Option<u32>,
         trail: &mut Trail,
     ) -> Option<Pick> {
         let time = self.view.ring_time(group.ring);
@@ -221,7 +213,7 @@ impl<V: View> Sight<'_, V> {
         tier: &Tier,
         group: &Group,
         seat: &Seat,
-        avoid: Option<Avoid>,
+        avoid: Option<u32>,
         trail: &mut Trail,
     ) -> Option<(u32, Entry, usize)> {
         let members = tier.members(seat);
@@ -230,13 +222,7 @@ impl<V: View> Sight<'_, V> {
             members.iter().for_each(|member| trail.skipped(*member, Skip::Suspended));
             return None;
         }
-        let row = self.routing.layout.credential(seat.credential);
-        let is_avoided = match avoid {
-            Some(Avoid::Upstream(upstream)) => row.upstream == upstream,
-            Some(Avoid::Endpoint(endpoint)) => row.endpoint == endpoint,
-            None => false,
-        };
-        if is_avoided {
+        if avoid == Some(self.routing.layout.credential(seat.credential).upstream) {
             return None;
         }
         let start = match seat.member_ring {

@@ -1,6 +1,8 @@
 //! When no candidate is healthy: what is softly out, what can be waited for, what may be tried as a last resort, and
 //! what there is to say about it. One pass each, over the whole route, without allocating.
 
+use std::cmp::Reverse;
+
 use standin_core::{Blame, Entry, ErrorClass, Moment, Operation, ScopeKey, Turn, View};
 
 use crate::{
@@ -159,25 +161,15 @@ impl<V: View> Sight<'_, V> {
         self.state.fresh.iter().any(|fresh| path.contains(&fresh.slot))
     }
 
-    /// What keeps the candidate out longest; its `probed_at` is the latest of all that blame it.
+    /// What keeps the candidate out longest, and at which place of its path; of equals the widest. Its `probed_at` is
+    /// the latest of all that blame it.
     fn worst(&self, candidate: u32) -> Option<(Blame, usize)> {
         let path = self.routing.layout.path(candidate, self.ask.operation);
-        let mut worst: Option<(Blame, usize)> = None;
-        for (at, slot) in path.into_iter().enumerate() {
-            if self.view.gate(slot).is_open() {
-                continue;
-            }
-            let Some(blame) = self.view.blame(slot) else { continue };
-            worst = Some(match worst {
-                Some((other, where_)) => {
-                    let probed_at = other.probed_at.max(blame.probed_at);
-                    let (longer, at) = if blame.until > other.until { (blame, at) } else { (other, where_) };
-                    (Blame { probed_at, ..longer }, at)
-                }
-                None => (blame, at),
-            });
-        }
-        worst
+        let blames = path.map(|slot| self.view.blame(slot).filter(|_| !self.view.gate(slot).is_open()));
+        let told = || blames.iter().enumerate().filter_map(|(at, blame)| Some((at, (*blame)?)));
+        let (at, longest) = told().max_by_key(|(at, blame)| (blame.until, Reverse(*at)))?;
+        let probed_at = told().map(|(_, blame)| blame.probed_at).max()?;
+        Some((Blame { probed_at, ..longest }, at))
     }
 
     /// What the suspensions of the route say, for the report.
@@ -197,13 +189,12 @@ impl<V: View> Sight<'_, V> {
                 Standing::Out(due) => worst.map_or(due, |(blame, _)| blame.until.max(own)),
             };
             verdict.deadline = Some(verdict.deadline.map_or(until, |other| other.min(until)));
-            if let Some((blame, at)) = worst {
-                let is_better =
-                    |(class, _): &(ErrorClass, ScopeKey)| Family::of(blame.class) < Family::of(*class);
-                if verdict.cause.as_ref().is_none_or(is_better) {
-                    let key = self.routing.layout.path_key(candidate, self.ask.operation, at);
-                    verdict.cause = Some((blame.class, key));
-                }
+            let Some((blame, at)) = worst else { return };
+            let is_better =
+                |(class, _): &(ErrorClass, ScopeKey)| Family::of(blame.class) < Family::of(*class);
+            if verdict.cause.as_ref().is_none_or(is_better) {
+                let key = self.routing.layout.path_key(candidate, self.ask.operation, at);
+                verdict.cause = Some((blame.class, key));
             }
         });
         verdict

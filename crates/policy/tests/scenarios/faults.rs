@@ -94,9 +94,9 @@ fn b6_a_limit_of_one_model_leaves_its_siblings_and_a_limit_of_the_account_does_n
 #[test]
 fn b7_a_fault_of_unknown_fate_is_repeated_elsewhere_only_as_the_operator_wants() {
     for class in ["timeout", "connect", "cut_short"] {
-        let mut world = World::new("c1/m1 c2/m1 c3/m1");
+        let mut world = World::new("c1/m1 c2/m1 c3/m1 c4/m1");
         let (mut flight, _) = world.begin("");
-        for (answer, duplicates) in [("rate_limited", 0), (class, 0), ("ok", 1)] {
+        for (answer, duplicates) in [("rate_limited", 0), (class, 0), (class, 1), ("ok", 2)] {
             assert_eq!(world.advance(&mut flight), None);
             world.answer(&mut flight, answer);
             assert_eq!(flight.run.possible_duplicates(), duplicates, "{class}, {answer}");

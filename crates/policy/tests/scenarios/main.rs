@@ -8,6 +8,7 @@
 )]
 
 mod arithmetic;
+mod choices;
 mod classes;
 mod crowds;
 mod errors;
@@ -16,6 +17,7 @@ mod ladders;
 mod model;
 mod pools;
 mod replay;
+mod resorts;
 mod rounds;
 mod selection;
 mod transcript;

@@ -204,6 +204,7 @@ fn s082_a_caller_that_leaves_cools_nothing_and_frees_what_it_held() {
     world.tells(
         "gone => c1/m1 | gone
          client_gone => c1/m1 | gone
+         by=10s gone => c1/m1 | gone
          ok => c1/m1 | served",
     );
     let (mut flight, _) = world.begin("");
@@ -408,4 +409,16 @@ fn b3_a_renewable_credential_is_renewed_once_and_tried_again_before_it_counts_as
          auth_failed auth_failed ok => c1/m1 renewed:c1/m1 c2/m1 | served",
     );
     assert_eq!(world.suspended(), ["c1 auth_failed 1800s"]);
+}
+
+#[test]
+fn b3_only_a_key_that_is_surely_rejected_is_worth_a_renewal_and_only_before_content() {
+    let renewable = || World::with("c1/m1 c2/m1", |declared, _| declared.credentials[0].is_renewable = true);
+    for (story, path) in [
+        ("auth_failed? ok", "c1/m1 c2/m1 | served"),
+        ("permission ok", "c1/m1 c2/m1 | served"),
+        ("auth_failed!content", "c1/m1 | auth_failed"),
+    ] {
+        assert_eq!(renewable().tell(story), path, "{story}");
+    }
 }

@@ -3,7 +3,8 @@
 //! Each line is one request: what the upstreams will answer, `=>`, which candidates were called, `|`, how it ended.
 //! `+10s` moves the clock. `~3s` in a path is a wait (whole seconds). An answer is `ok`, `cut_short` or a class with, optionally,
 //! `@scope`, `(hint)`, `?` for a hint of evidence instead of a code, `#digest` of the body, `!progress`.
-//! Words before the answers: `count`, `pin=c1`, `first=k`, `later=k`, `owner=c1`, `of=MODEL`, `by=10s` (deadline).
+//! Words before the answers: `count`, `pin=c1`, `first=k`, `later=k`, `owner=c1`, `of=MODEL`, `by=10s` (deadline),
+//! `speaks=c1,c2` (who knows the request's dialect).
 
 use std::{sync::Arc, time::Duration};
 
@@ -132,6 +133,7 @@ impl World {
                 Some(("pin", id)) => ask.pin = Some(id.into()),
                 Some(("owner", id)) => ask.owner = Some(id.into()),
                 Some(("of", name)) => model = name.to_owned(),
+                Some(("speaks", ids)) => ask.speaking = Some(self.speaking(ids)),
                 Some(("by", time)) => ask.deadline = Some(self.now + duration(time)),
                 Some(("first", key)) => ask.affinity = Some(affinity(key, ConversationTurn::First)),
                 Some(("later", key)) => ask.affinity = Some(affinity(key, ConversationTurn::Later)),
@@ -142,6 +144,11 @@ impl World {
         let route = self.routing.resolve(&model).expect("the model is configured");
         let run = Run::new(self.routing.clone(), Arc::new(self.params.clone()), route, ask);
         (Flight { run, path: String::new(), admission: None }, answers)
+    }
+
+    fn speaking(&self, ids: &str) -> Arc<[bool]> {
+        let credentials = self.routing.layout().credentials();
+        credentials.iter().map(|row| ids.split(',').any(|id| row.id.as_str() == id)).collect()
     }
 
     /// Lets the request go on until it calls an upstream (`None`) or ends.

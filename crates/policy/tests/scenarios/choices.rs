@@ -1,0 +1,264 @@
+//! What decides between paths that could all serve, and what a choice leaves untouched.
+
+use std::time::Duration;
+
+use standin_core::{Moment, Refusal, ScopeKey};
+use standin_policy::{Ending, Ready, Route, Strategy, step};
+
+use crate::transcript::{World, check, route};
+
+fn strategy(strategy: Strategy) -> Route {
+    Route { strategy: Some(strategy), ..route("up/m1,up/m2") }
+}
+
+#[test]
+fn a_new_round_begins_at_the_home_of_the_conversation() {
+    check(
+        "c1/m1 c2/m1 c3/m1",
+        "later=talk ok => c1/m1 | served
+         ok => c2/m1 | served
+         later=talk rate_limited(4s) rate_limited(4s) rate_limited(4s) ok \
+         => c1/m1 c3/m1 c2/m1 ~4s c1/m1 | served",
+    );
+}
+
+#[test]
+fn a_conversation_stays_with_the_member_that_served_it_last() {
+    check(
+        "c1/m1 c1/m2",
+        "ok => c1/m1 | served
+         later=talk ok => c1/m2 | served
+         later=talk ok => c1/m2 | served
+         ok => c1/m1 | served
+         later=talk ok => c1/m2 | served",
+    );
+}
+
+#[test]
+fn a_conversation_moves_to_the_member_that_stood_in_on_its_credential() {
+    check(
+        "c1/m1 c1/m2",
+        "later=talk ok => c1/m1 | served
+         later=talk rate_limited(60s) ok => c1/m1 c1/m2 | served
+         +60s
+         later=talk ok => c1/m2 | served",
+    );
+}
+
+#[test]
+fn after_a_failure_the_next_member_is_that_of_the_credential_that_failed() {
+    check(
+        "c1/m1 c1/m2 c2/m1 c2/m2",
+        "ok => c1/m1 | served
+         server_error ok => c2/m1 c2/m2 | served",
+    );
+}
+
+#[test]
+fn members_under_fill_first_begin_with_the_first_whatever_rotated_before() {
+    let mut world = World::new("c1/m1 c1/m2");
+    world.tells("ok => c1/m1 | served");
+    world.reload(|declared, _| {
+        declared.routes.push(Route { alias: "P".into(), ..strategy(Strategy::FillFirst) })
+    });
+    world.tells(
+        "ok => c1/m1 | served
+         ok => c1/m1 | served",
+    );
+}
+
+#[test]
+fn a_choice_says_how_it_was_made_and_names_nobody_whom_it_need_not_look_at() {
+    let mut world = World::new("c1/m1 c2/m1 eu:c3/m1");
+    world.tells("overloaded ok => c1/m1 c3/m1 | served");
+    let told = serde_json::to_string(world.trail.as_ref().unwrap()).unwrap();
+    assert!(told.contains("\"elsewhere\"") && !told.contains("\"same_credential\""), "{told}");
+
+    let mut world = World::new("c1/m1 c1/m2 c2/m1");
+    world.tells("server_error ok => c1/m1 c1/m2 | served");
+    let told = serde_json::to_string(world.trail.as_ref().unwrap()).unwrap();
+    assert!(told.contains("\"same_credential\"") && !told.contains("skipped"), "{told}");
+}
+
+#[test]
+fn a_request_goes_only_to_those_who_speak_its_dialect() {
+    check(
+        "c1/m1 c2/m1 c3/m1",
+        "speaks=c2 ok => c2/m1 | served
+         speaks=c2 auth_failed => c2/m1 | auth_failed 1800s
+         speaks=c1,c3 ok => c3/m1 | served",
+    );
+}
+
+/// What the first attempt of a request would have to take.
+fn claim(candidates: &str, kind: Strategy, story: &str) -> standin_core::Claim {
+    let mut world = World::with(candidates, |declared, params| {
+        params.rounds = 0;
+        let tiers = vec![
+            declared
+                .models
+                .iter()
+                .map(|model| standin_policy::Target {
+                    upstream: model.upstream.clone(),
+                    model: model.name.clone(),
+                })
+                .collect(),
+        ];
+        declared.routes.push(Route { tiers, ..strategy(kind) });
+    });
+    world.tells(story);
+    let (mut flight, _) = world.begin("");
+    assert_eq!(world.advance(&mut flight), None);
+    flight.run.current().unwrap().claim
+}
+
+#[test]
+fn nobody_takes_a_turn_that_decides_nothing() {
+    let failing = "timeout(30s) => c1/m1 | timeout 30s";
+    for story in ["", failing] {
+        for kind in [Strategy::RoundRobin, Strategy::Weighted, Strategy::FillFirst] {
+            let alone = claim("c1/m1", kind, story);
+            assert_eq!((alone.turn, alone.member_turn), (None, None), "{kind:?}, {story}: {alone:?}");
+        }
+    }
+    let both = "timeout(30s) timeout(30s) => c1/m1 c2/m1 | timeout 30s";
+    for (story, kind, turns) in [
+        ("", Strategy::RoundRobin, true),
+        ("", Strategy::Weighted, true),
+        ("", Strategy::FillFirst, false),
+        (both, Strategy::RoundRobin, true),
+        (both, Strategy::Weighted, false),
+        (both, Strategy::FillFirst, false),
+    ] {
+        assert_eq!(claim("c1/m1 c2/m1", kind, story).turn.is_some(), turns, "{kind:?}, {story}");
+    }
+}
+
+#[test]
+fn paths_that_fail_in_passing_rotate_too() {
+    check(
+        "c1/m1 c2/m1",
+        "timeout(30s) timeout(30s) => c1/m1 c2/m1 | timeout 30s
+         gone => c1/m1 | gone
+         gone => c2/m1 | gone
+         ok => c1/m1 | served",
+    );
+}
+
+#[test]
+fn a_path_that_is_due_for_two_reasons_and_fails_in_passing_lets_one_request_in() {
+    let mut world = World::with("c1/m1", |_, params| {
+        params.wait_max = Duration::ZERO;
+        params.rounds = 0;
+    });
+    let mut flights = [world.begin("").0, world.begin("").0];
+    flights.iter_mut().for_each(|flight| assert_eq!(world.advance(flight), None));
+    world.answer(&mut flights[0], "rate_limited");
+    world.answer(&mut flights[1], "rate_limited@credential");
+    world.tells(
+        "+5s
+server_error(30s) => c1/m1 | server_error 30s",
+    );
+    let mut flights = [world.begin("").0, world.begin("").0];
+    let let_in = flights.iter_mut().filter_map(|flight| world.advance(flight).is_none().then_some(()));
+    assert_eq!(let_in.count(), 1);
+}
+
+#[test]
+fn at_the_very_instant_at_which_it_is_due_a_path_may_be_tried_again() {
+    let mut world = World::new("c1/m1");
+    let failed_at = world.now;
+    let (mut flight, _) = world.begin("");
+    assert_eq!(world.advance(&mut flight), None);
+    world.answer(&mut flight, "rate_limited(4s)");
+    let ready = step(&mut flight.run, world.session(), failed_at);
+    assert!(matches!(ready, Ready::Wait { .. }), "{ready:?}");
+    let ready = step(&mut flight.run, world.session(), failed_at + Duration::from_secs(4));
+    assert!(matches!(ready, Ready::Attempt(..)), "{ready:?}");
+}
+
+#[test]
+fn a_request_waits_for_nothing_that_others_know_to_be_out_for_longer() {
+    let mut world = World::new("c1/m1");
+    let mut flights = [world.begin("").0, world.begin("").0];
+    flights.iter_mut().for_each(|flight| assert_eq!(world.advance(flight), None));
+    world.answer(&mut flights[0], "rate_limited(60s)");
+    world.answer(&mut flights[1], "rate_limited");
+    assert!(matches!(world.advance(&mut flights[1]), Some(Ending::Failed(_))));
+    assert_eq!(flights[1].path, "c1/m1 ");
+}
+
+#[test]
+fn a_request_waits_for_a_path_that_it_has_not_tried_yet() {
+    check(
+        "c1/m1 c2/m1",
+        "pin=c2 by=1s rate_limited(4s) => c2/m1 | rate_limited 4s
+         rate_limited(12s) ok => c1/m1 ~4s c2/m1 | served",
+    );
+}
+
+#[test]
+fn a_credential_counts_once_in_a_round_however_many_of_its_members_were_tried() {
+    let mut world = World::with("c1/m1 c1/m2 c2/m1 c3/m1", |_, params| params.credentials_max = 2);
+    world.tells(
+        "model_unsupported model_unsupported model_unsupported => c1/m1 c1/m2 c2/m1 | model_unsupported",
+    );
+}
+
+#[test]
+fn what_stands_behind_a_refusal_is_the_most_useful_reason_and_the_scope_that_is_out_longest() {
+    let refusal = |story: &str| {
+        let mut world = World::new("c1/m1 c2/m1");
+        world.tells(story);
+        let (mut flight, _) = world.begin("");
+        match world.advance(&mut flight) {
+            Some(Ending::Failed(report)) => {
+                (report.cause.class().unwrap().as_str(), report.suspended.unwrap())
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let candidate = |credential: &str| {
+        ScopeKey::Candidate(standin_core::Candidate { credential: credential.into(), model: "m1".into() })
+    };
+    let told = refusal("quota_exhausted(2h) auth_failed => c1/m1 c2/m1 | quota_exhausted 1800s");
+    assert_eq!(told, ("quota_exhausted", candidate("c1")));
+    let told = refusal("auth_failed quota_exhausted(2h) => c1/m1 c2/m1 | quota_exhausted 1800s");
+    assert_eq!(told, ("quota_exhausted", candidate("c2")));
+    let told = refusal("rate_limited(60s) quota_exhausted(2h) => c1/m1 c2/m1 | quota_exhausted 60s");
+    assert_eq!(told, ("rate_limited", candidate("c1")), "of equals the first");
+    for (first, second, scope, class) in [
+        ("rate_limited(60s)", "auth_failed", ScopeKey::Credential("c1".into()), "auth_failed"),
+        ("quota_exhausted(5h)", "rate_limited@credential(60s)", candidate("c1"), "quota_exhausted"),
+    ] {
+        let mut world = World::new("c1/m1");
+        let mut flights = [world.begin("").0, world.begin("").0];
+        flights.iter_mut().for_each(|flight| assert_eq!(world.advance(flight), None));
+        world.answer(&mut flights[0], first);
+        world.answer(&mut flights[1], second);
+        let (mut flight, _) = world.begin("");
+        let Some(Ending::Failed(report)) = world.advance(&mut flight) else { panic!("{first}, {second}") };
+        assert_eq!((report.cause.class().unwrap().as_str(), report.suspended), (class, Some(scope)));
+    }
+}
+
+#[test]
+fn a_claim_that_is_lost_again_and_again_waits_and_then_goes_on() {
+    let mut world = World::new("c1/m1 c2/m1");
+    let (mut flight, _) = world.begin("");
+    let mut lost = 0;
+    let until = loop {
+        match flight.run.next(world.now, world.session()) {
+            standin_policy::Step::Attempt(attempt) => {
+                assert_eq!(attempt.claim.turn.is_some(), lost < 8, "fair for eight times, then any: {lost}");
+                flight.run.refused(Refusal::Moved);
+                lost += 1;
+            }
+            standin_policy::Step::Wait { until, .. } => break until,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!((lost, until), (64, world.now + Duration::from_millis(100)));
+    assert!(until > Moment::ZERO);
+    assert!(matches!(flight.run.next(until, world.session()), standin_policy::Step::Attempt(_)));
+}
