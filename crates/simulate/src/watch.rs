@@ -1,4 +1,4 @@
-//! The invariants of the policy, asserted on every step of every simulation (`docs/errors.md`, "What always holds").
+//! The invariants of the policy, asserted on every step of every simulation (`docs/simulation.md`).
 //!
 //! They are checked from outside: by what a request was seen to do, and by a memory that looks at everything that is
 //! read from it and written to it.
