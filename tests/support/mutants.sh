@@ -28,9 +28,13 @@ fi
 files=()
 for file in "$@"; do files+=(--file "$file"); done
 mkdir -p "$target/mutants"
-# A target of its own: what is built from changed code must never be taken for the real thing. Left out are a test of
-# real time, which on a busy machine would fail for any change, and one of a million requests, which takes too long.
+# A target of its own: what is built from changed code must never be taken for the real thing. Nearly all the time goes
+# into building, so little is built anew and nothing for a debugger. Left out are a test of real time, which on a busy
+# machine would fail for any change, one of a million requests, and three that try at random what the stories hold one
+# by one: with them a change costs seconds instead of a tenth of one.
+export CARGO_INCREMENTAL=1 CARGO_PROFILE_DEV_DEBUG=0
 CARGO_TARGET_DIR="$target/mutants/build" "$mutants" mutants --dir "$root" --output "$target/mutants" --no-shuffle \
     --timeout "$timeout_seconds" --test-package standin-policy --test-package standin-store \
     --cargo-arg=--locked --cargo-arg=--tests "${files[@]}" \
-    -- -- --skip n4_a_million --skip s127_
+    -- -- --skip n4_a_million --skip s127_ \
+    --skip the_policy_calls_and_remembers --skip bit_for_bit --skip in_any_order

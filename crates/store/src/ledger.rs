@@ -261,3 +261,89 @@ impl Ledger {
         entries.iter().map(|entry| &entry.suspension).find(|entry| entry.class == class)
     }
 }
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+
+    fn entry(since: u64) -> Suspension {
+        let (since, until) = (Moment::from_secs(since), Moment::from_secs(since + 60));
+        Suspension {
+            class: ErrorClass::RateLimited,
+            rule: "test/rule".to_owned(),
+            since,
+            until,
+            hinted_until: Moment::ZERO,
+            probe_at: until,
+            probed_at: since,
+            strikes: 1,
+            status: 429,
+            evidence: String::new(),
+        }
+    }
+
+    fn suspended() -> (Ledger, ScopeKey) {
+        let (mut ledger, key) = (Ledger::default(), ScopeKey::Credential("c1".into()));
+        ledger.observe(&key, ErrorClass::RateLimited, |_| entry(1000));
+        (ledger, key)
+    }
+
+    #[test]
+    fn what_is_lifted_takes_no_room_any_more() {
+        let (mut ledger, key) = suspended();
+        ledger.heal(&key, Moment::from_secs(1001), Healing::Proven);
+        assert!(ledger.scopes.is_empty());
+    }
+
+    #[test]
+    fn one_at_a_time_tries_a_scope_and_nobody_before_its_time() {
+        let (mut ledger, key) = suspended();
+        let keys = std::slice::from_ref(&key);
+        let (early, due) = (Moment::from_secs(1059), Moment::from_secs(1060));
+        assert_eq!(ledger.claim(keys, early, false), None);
+        let first = ledger.claim(keys, early, true).unwrap();
+        assert_eq!((ledger.claim(keys, early, true), ledger.claim(keys, due, false)), (None, None));
+        ledger.release(keys, first);
+        let second = ledger.claim(keys, due, false).unwrap();
+        ledger.release(keys, first);
+        assert_eq!(ledger.claim(keys, due, false), None, "who tried before gives back nothing of the second");
+        ledger.release(keys, second);
+        assert!(ledger.claim(keys, due, false).is_some());
+    }
+
+    #[test]
+    fn once_a_minute_what_nobody_needs_is_forgotten_and_nothing_that_is_tried() {
+        let over = |entry: &Suspension| entry.until;
+        let (mut ledger, key) = suspended();
+        assert!(!ledger.witness(&key, &"c1".into(), Moment::from_secs(1060), Moment::from_secs(1000)));
+        ledger.sweep(Moment::from_secs(1030), over);
+        ledger.sweep(Moment::from_secs(1089), over);
+        assert_eq!((ledger.scopes.len(), ledger.witnesses.len()), (1, 1), "not within a minute");
+        ledger.sweep(Moment::from_secs(1090), over);
+        assert_eq!((ledger.scopes.len(), ledger.witnesses.len()), (0, 0));
+
+        let (mut ledger, key) = suspended();
+        assert!(!ledger.witness(&key, &"c1".into(), Moment::from_secs(1060), Moment::from_secs(1000)));
+        ledger.sweep(Moment::from_secs(1060), over);
+        assert_eq!((ledger.scopes.len(), ledger.witnesses.len()), (0, 0), "at the very instant");
+
+        let (mut ledger, key) = suspended();
+        let claim = ledger.claim(std::slice::from_ref(&key), Moment::from_secs(1060), false).unwrap();
+        ledger.sweep(Moment::from_secs(1200), over);
+        assert_eq!(ledger.scopes.len(), 1);
+        ledger.release(std::slice::from_ref(&key), claim);
+        ledger.sweep(Moment::from_secs(1300), over);
+        assert!(ledger.scopes.is_empty());
+    }
+
+    #[test]
+    fn while_it_is_tried_a_scope_is_remembered_also_when_all_is_lifted() {
+        let (mut ledger, key) = suspended();
+        let now = Moment::from_secs(1060);
+        let claim = ledger.claim(std::slice::from_ref(&key), now, false).unwrap();
+        ledger.change_all(|_, _| false);
+        assert!(ledger.scopes[&key].gate().is_clean() && !ledger.scopes[&key].is_spent());
+        ledger.release(std::slice::from_ref(&key), claim);
+        assert!(ledger.scopes.is_empty());
+    }
+}

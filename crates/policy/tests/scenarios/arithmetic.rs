@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use standin_core::{CredentialId, Entry, ErrorClass, ScopeKey};
+use standin_core::{Candidate, CredentialId, Entry, ErrorClass, ScopeKey};
 use standin_policy::{Route, Strategy, Upstream};
 
 use crate::transcript::{World, check, failure, route};
@@ -163,6 +163,29 @@ fn s053_first_content_opens_a_path_to_all_and_only_its_verified_end_resets_the_l
     assert_eq!(world.advance(&mut other), None, "an opened path serves everybody");
     world.answer(&mut probe, "rate_limited!content");
     assert_eq!(world.suspended(), ["c1/m1 rate_limited 10s"]);
+}
+
+#[test]
+fn s053_content_of_an_attempt_that_knew_nothing_of_the_failure_opens_nothing() {
+    let mut world = World::new("c1/m1");
+    let (mut fails, mut speaks) = (world.begin("").0, world.begin("").0);
+    assert_eq!((world.advance(&mut fails), world.advance(&mut speaks)), (None, None));
+    world.answer(&mut fails, "rate_limited(60s)");
+    world.content(&speaks);
+    assert_eq!(world.suspended(), ["c1/m1 rate_limited 60s"]);
+}
+
+#[test]
+fn s053_the_verified_end_of_what_content_has_opened_leaves_nothing_behind() {
+    let mut world = World::new("c1/m1 c2/m1");
+    world.tells("rate_limited ok => c1/m1 c2/m1 | served\n+5s");
+    let mut probe = world.begin("pin=c1").0;
+    assert_eq!(world.advance(&mut probe), None);
+    world.content(&probe);
+    assert_eq!(world.store.export(), vec![], "nobody is held back");
+    world.answer(&mut probe, "ok");
+    world.tells("pin=c1 rate_limited(60s) => c1/m1 | rate_limited 60s");
+    assert_eq!(strikes(&world), 1, "its ladder is forgotten");
 }
 
 #[test]
@@ -491,4 +514,7 @@ fn a_changed_secret_lifts_only_what_was_said_about_the_old_one() {
     world.store.renewed(&CredentialId::from("c1"));
     assert_eq!(world.suspended(), ["c1/m1 rate_limited 60s"]);
     assert_eq!(world.store.find(&ScopeKey::Credential("c1".into()), ErrorClass::AuthFailed), None);
+    let limited = ScopeKey::Candidate(Candidate { credential: "c1".into(), model: "m1".into() });
+    let found = world.store.find(&limited, ErrorClass::RateLimited);
+    assert_eq!(found.map(|entry| entry.class), Some(ErrorClass::RateLimited));
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use standin_core::{Moment, Refusal, ScopeKey};
+use standin_core::{Claim, ErrorClass, Memory, Moment, Operation, Refusal, ScopeKey, Suspension, Turn, View};
 use standin_policy::{Ending, Ready, Route, Strategy, step};
 
 use crate::transcript::{World, check, route};
@@ -91,7 +91,7 @@ fn a_request_goes_only_to_those_who_speak_its_dialect() {
 }
 
 /// What the first attempt of a request would have to take.
-fn claim(candidates: &str, kind: Strategy, story: &str) -> standin_core::Claim {
+fn claim(candidates: &str, kind: Strategy, story: &str) -> Claim {
     let mut world = World::with(candidates, |declared, params| {
         params.rounds = 0;
         let tiers = vec![
@@ -230,6 +230,7 @@ fn what_stands_behind_a_refusal_is_the_most_useful_reason_and_the_scope_that_is_
     for (first, second, scope, class) in [
         ("rate_limited(60s)", "auth_failed", ScopeKey::Credential("c1".into()), "auth_failed"),
         ("quota_exhausted(5h)", "rate_limited@credential(60s)", candidate("c1"), "quota_exhausted"),
+        ("rate_limited(60s)", "timeout(9m)", candidate("c1"), "rate_limited"),
     ] {
         let mut world = World::new("c1/m1");
         let mut flights = [world.begin("").0, world.begin("").0];
@@ -240,6 +241,19 @@ fn what_stands_behind_a_refusal_is_the_most_useful_reason_and_the_scope_that_is_
         let Some(Ending::Failed(report)) = world.advance(&mut flight) else { panic!("{first}, {second}") };
         assert_eq!((report.cause.class().unwrap().as_str(), report.suspended), (class, Some(scope)));
     }
+}
+
+#[test]
+fn a_request_that_began_before_a_reload_learns_what_is_learnt_after_it() {
+    let mut world = World::new("c1/m1 c2/m1");
+    let before = world.session().clone();
+    world.reload(|declared, _| declared.models.push(standin_policy::Model::new("up", "m9")));
+    world.tells("auth_failed ok => c1/m1 c2/m1 | served");
+    let (mut flight, _) = world.begin("");
+    let ready = step(&mut flight.run, &before, world.now);
+    assert!(matches!(ready, Ready::Attempt(..)));
+    let attempt = *flight.run.current().unwrap();
+    assert_eq!(flight.run.candidate(&attempt).to_string(), "c2/m1");
 }
 
 #[test]
@@ -261,4 +275,69 @@ fn a_claim_that_is_lost_again_and_again_waits_and_then_goes_on() {
     assert_eq!((lost, until), (64, world.now + Duration::from_millis(100)));
     assert!(until > Moment::ZERO);
     assert!(matches!(flight.run.next(until, world.session()), standin_policy::Step::Attempt(_)));
+}
+
+#[test]
+fn weighted_shares_of_one_name_leave_those_of_another_alone() {
+    let mut world = World::with("c1/m1 c2/m1", |declared, _| declared.credentials[0].weight = 3);
+    let mut first = std::collections::HashMap::new();
+    for turn in 0..80 {
+        let name = if turn % 2 == 0 { "up/m1" } else { "P" };
+        *first.entry((name, world.tell(&format!("of={name} ok")))).or_insert(0) += 1;
+    }
+    for name in ["up/m1", "P"] {
+        let of = |path: &str| first[&(name, path.to_owned())];
+        assert_eq!((of("c1/m1 | served"), of("c2/m1 | served")), (30, 10), "{name}");
+    }
+}
+
+#[test]
+fn a_turn_that_led_nowhere_is_given_back() {
+    let mut world = World::with("c1/m1 c2/m1", |declared, _| declared.credentials[0].weight = 3);
+    world.tells("pin=c1 auth_failed => c1/m1 | auth_failed 1800s\n+1800s");
+    let (mut probe, _) = world.begin("pin=c1");
+    assert_eq!(world.advance(&mut probe), None);
+    let taken = probe.run.current().unwrap().claim;
+    let session = world.session();
+    let (cursor, pass) = (session.cursor(0), session.pass(0, 0));
+    for turn in [
+        Turn::Cursor { ring: 0, from: cursor, to: cursor + 1 },
+        Turn::Pass { ring: 0, seat: 0, from: pass, start: pass, to: pass + 7 },
+    ] {
+        let claim = Claim { turn: Some(turn), ..taken };
+        assert!(matches!(session.admit(&claim, world.now), Err(Refusal::Probed)));
+        assert_eq!((session.cursor(0), session.pass(0, 0)), (cursor, pass));
+    }
+}
+
+#[test]
+fn what_blames_one_operation_of_one_candidate_is_shown_there_and_nowhere_else() {
+    let world = World::new("c1/m1 c2/m1");
+    let layout = std::sync::Arc::clone(world.routing().layout());
+    let keys: Vec<ScopeKey> = Operation::ALL
+        .into_iter()
+        .flat_map(|operation| (0..2).map(move |at| (at, operation)))
+        .map(|(at, operation)| ScopeKey::CandidateOperation(layout.candidate(at), operation))
+        .collect();
+    let shut = || -> Vec<bool> {
+        keys.iter().map(|key| !world.session().gate(layout.slot(key).unwrap()).is_clean()).collect()
+    };
+    let mut known = vec![false; keys.len()];
+    for (at, key) in keys.iter().enumerate() {
+        let entry = Suspension {
+            class: ErrorClass::ModelUnsupported,
+            rule: "test/rule".into(),
+            since: world.now,
+            until: world.now + Duration::from_secs(60),
+            hinted_until: Moment::ZERO,
+            probe_at: world.now + Duration::from_secs(60),
+            probed_at: world.now,
+            strikes: 1,
+            status: 404,
+            evidence: String::new(),
+        };
+        world.session().observe(key, ErrorClass::ModelUnsupported, |_| entry.clone());
+        known[at] = true;
+        assert_eq!(shut(), known, "{key}");
+    }
 }

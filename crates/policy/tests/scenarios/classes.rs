@@ -169,6 +169,20 @@ fn s021_a_second_credential_refused_for_capacity_blames_the_model_and_never_a_cr
 }
 
 #[test]
+fn s021_the_same_credential_twice_and_another_one_after_the_window_are_no_second_credential() {
+    let mut world = World::new("c1/m1 c2/m1");
+    let mut flights = [world.begin("pin=c1").0, world.begin("pin=c1").0];
+    flights.iter_mut().for_each(|flight| assert_eq!(world.advance(flight), None));
+    flights.iter_mut().for_each(|flight| world.answer(flight, "overloaded"));
+    assert_eq!(world.suspended(), ["c1/m1 overloaded 1s"]);
+    let (mut late, _) = world.begin("pin=c2");
+    assert_eq!(world.advance(&mut late), None);
+    world.now = world.now + std::time::Duration::from_secs(1);
+    world.answer(&mut late, "overloaded");
+    assert_eq!(world.suspended(), ["c2/m1 overloaded 1s"]);
+}
+
+#[test]
 fn s022_a_suspended_account_is_out_as_a_whole_and_the_operator_sees_why() {
     let mut world = World::new("c1/m1 c1/m2 c2/m1");
     world.tells("permission ok => c1/m1 c2/m1 | served");

@@ -64,3 +64,35 @@ fn what_a_last_resort_has_just_seen_fail_is_not_asked_with_another_model() {
     world.fail(&mut flight, rejected);
     assert!(world.advance(&mut flight).is_some(), "{}", flight.path);
 }
+
+#[test]
+fn the_failure_that_suspends_a_path_counts_as_the_last_look_at_its_credential() {
+    check(
+        "c1/m1 c1/m2",
+        "of=up/m2 quota_exhausted(5d) => c1/m2 | quota_exhausted 432000s
+         +40s
+         quota_exhausted(5d) => c1/m1 | quota_exhausted 431960s",
+    );
+    check(
+        "c1/m1 c2/m1 c3/m1",
+        "pin=c1 auth_failed => c1/m1 | auth_failed 1800s
+         +10s
+         pin=c3 auth_failed => c3/m1 | auth_failed 1800s
+         +10s
+         pin=c2 auth_failed => c2/m1 | auth_failed 1800s
+         +31s
+         ok => c1/m1 | served",
+    );
+}
+
+#[test]
+fn a_limit_of_counting_is_no_look_at_a_credential() {
+    check(
+        "c1/m1",
+        "quota_exhausted(5d) => c1/m1 | quota_exhausted 432000s
+         +25s
+         count rate_limited(60s) => c1/m1 | rate_limited 431975s
+         +5s
+         ok => c1/m1 | served",
+    );
+}
