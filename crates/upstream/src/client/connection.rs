@@ -21,7 +21,7 @@ use crate::{Alarm, Payload, SendError, limits::HEAD_BYTES_MAX};
 pub(super) struct Connection {
     sender: http1::SendRequest<Full<Payload>>,
     /// None once the connection has ended.
-    driver: Option<http1::Connection<Socket, Full<Payload>>>,
+    driver: Option<Driver>,
     wrote: Wrote,
     /// The timer of its last exchange, for the next one.
     pub(super) alarm: Option<Alarm>,
@@ -29,6 +29,9 @@ pub(super) struct Connection {
     /// Rings the bell: all that the socket and hyper's channels ever wake.
     ring: Waker,
 }
+
+/// Hyper's half of a connection: reads and writes when it is polled.
+type Driver = http1::Connection<Socket, Full<Payload>>;
 
 /// How often news that comes while it is being looked for is looked for at once. More waits for its turn.
 const ROUNDS: usize = 2;
@@ -53,7 +56,7 @@ impl Connection {
     /// Whether the next request can be sent at once. Also notices that the other end has left.
     pub(super) fn is_ready(&mut self) -> bool {
         self.bell.forget();
-        self.drive(&mut Context::from_waker(Waker::noop()));
+        drive(&mut self.driver, &mut Context::from_waker(Waker::noop()));
         self.driver.is_some() && self.sender.is_ready()
     }
 
@@ -83,34 +86,29 @@ impl Connection {
         if !self.bell.has_news_for(cx.waker()) {
             return Poll::Pending;
         }
+        let Self { driver, bell, ring, .. } = self;
         // Both ends live in this task. If hyper's channels held its waker, handing over a chunk would wake the task that
         // is taking it, once per chunk for nothing. The bell only notes that while somebody looks.
-        let ring = self.ring.clone();
-        let mut inner = Context::from_waker(&ring);
-        let mut found = ask(&mut inner);
+        let mut inner = Context::from_waker(ring);
         for _ in 0..ROUNDS {
-            if found.is_ready() {
+            bell.listen();
+            // In this order: what is asked for hardly ever lies there already.
+            drive(driver, &mut inner);
+            let found = ask(&mut inner);
+            if found.is_ready() || bell.sleep() {
                 return found;
             }
-            self.bell.listen();
-            self.drive(&mut inner);
-            found = ask(&mut inner);
-            if found.is_pending() && self.bell.sleep() {
-                return Poll::Pending;
-            }
         }
-        if found.is_pending() {
-            cx.waker().wake_by_ref();
-        }
-        found
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
+}
 
-    fn drive(&mut self, cx: &mut Context<'_>) {
-        if let Some(driver) = &mut self.driver
-            && driver.poll_without_shutdown(cx).is_ready()
-        {
-            // How it ended is told to the sender or to the body; dropping it closes the socket.
-            self.driver = None;
-        }
+fn drive(driver: &mut Option<Driver>, cx: &mut Context<'_>) {
+    if let Some(polled) = driver
+        && polled.poll_without_shutdown(cx).is_ready()
+    {
+        // How it ended is told to the sender or to the body; dropping it closes the socket.
+        *driver = None;
     }
 }
