@@ -89,6 +89,8 @@ where
         .header_read_timeout(limits.keep_alive_max)
         .max_buf_size(limits.head_bytes_max)
         .max_headers(limits.headers_max)
+        // A chunk is a size, some bytes and a line end: copied together, they are cheaper than a list of three.
+        .writev(false)
         .serve_connection(TokioIo::new(guard), service);
     let mut served = pin!(served);
     loop {

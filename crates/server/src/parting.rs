@@ -66,9 +66,15 @@ pub(crate) async fn unless_cut<T>(
     .await
 }
 
+/// Bytes of an answer that are given to a connection at a time. It copies them into room that it keeps for as long as
+/// it lasts, and takes more of them while there are fewer than a head may have.
+const PIECE_BYTES: usize = 16 * 1024;
+
 /// An answer on its way to the caller.
 pub(crate) struct Departing {
     body: AnswerBody,
+    /// What the body has given and the connection has not taken.
+    rest: Bytes,
     /// Streams only: whole answers are out at once.
     last_words: Option<Box<LastWords>>,
     turn: Option<Arc<Turn>>,
@@ -91,12 +97,25 @@ impl Departing {
         if let Some(turn) = &turn {
             turn.is_callers();
         }
-        Self { body, last_words, turn, running: None }
+        Self { body, rest: Bytes::new(), last_words, turn, running: None }
     }
 
     /// Ends this request when it ends itself.
     pub(crate) fn ends(&mut self, running: Running) {
         self.running = Some(running);
+    }
+
+    /// What comes next of the answer, or the last words in its place.
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if let Some(words) = self.last_words.take_if(|words| words.site.is_cut()) {
+            let tail = self.body.tail();
+            // Dropping the answer closes the upstream connection behind it.
+            self.body = AnswerBody::whole(Bytes::new());
+            let frame = standin_wire::error_frame(words.dialect, &stopping(), words.id.as_str(), &tail);
+            return Poll::Ready(Some(frame));
+        }
+        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx));
+        Poll::Ready(frame.and_then(|Ok(frame)| frame.into_data().ok()))
     }
 }
 
@@ -111,31 +130,38 @@ impl Body for Departing {
         if let Some(turn) = &self.turn {
             turn.is_ours();
         }
-        if let Some(words) = self.last_words.take_if(|words| words.site.is_cut()) {
-            let tail = self.body.tail();
-            // Dropping the answer closes the upstream connection behind it.
-            self.body = AnswerBody::whole(Bytes::new());
-            let frame = standin_wire::error_frame(words.dialect, &stopping(), words.id.as_str(), &tail);
-            return Poll::Ready(Some(Ok(Frame::data(frame))));
+        if self.rest.is_empty() {
+            match std::task::ready!(self.poll_more(cx)) {
+                Some(more) => self.rest = more,
+                None => return Poll::Ready(None),
+            }
         }
-        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx));
-        if let Some(turn) = self.turn.as_ref().filter(|_| frame.is_some()) {
+        let length = self.rest.len().min(PIECE_BYTES);
+        let piece = self.rest.split_to(length);
+        if let Some(turn) = &self.turn {
             turn.is_callers();
         }
-        Poll::Ready(frame)
+        Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let (rest, mut hint) = (self.rest.len() as u64, self.body.size_hint());
+        match hint.exact() {
+            Some(exact) => hint.set_exact(exact + rest),
+            None => hint.set_lower(hint.lower() + rest),
+        }
+        hint
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::task::Waker;
+
     use super::*;
 
     #[tokio::test]
@@ -154,5 +180,26 @@ mod tests {
         tokio::task::yield_now().await;
         drop(phases);
         assert!(waiting.await.unwrap().is_err());
+    }
+
+    #[test]
+    fn a_large_answer_goes_in_pieces_and_says_all_along_how_much_is_left() {
+        let whole = Bytes::from_iter((0..2 * PIECE_BYTES + 1).map(|at| at.to_le_bytes()[0]));
+        let body = AnswerBody::whole(whole.clone());
+        let mut departing =
+            Departing { body, rest: Bytes::new(), last_words: None, turn: None, running: None };
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut pieces = Vec::new();
+        while !departing.is_end_stream() {
+            let left = whole.len() - pieces.iter().map(Bytes::len).sum::<usize>();
+            assert_eq!(departing.size_hint().exact(), Some(left as u64));
+            let Poll::Ready(Some(Ok(frame))) = Pin::new(&mut departing).poll_frame(&mut cx) else {
+                panic!("all of it is there");
+            };
+            pieces.push(frame.into_data().unwrap());
+        }
+        let lengths: Vec<usize> = pieces.iter().map(Bytes::len).collect();
+        assert_eq!(lengths, [PIECE_BYTES, PIECE_BYTES, 1]);
+        assert_eq!(pieces.concat(), whole);
     }
 }
