@@ -65,6 +65,10 @@ impl Flow {
             return Poll::Ready(None);
         }
         if let Some(frame) = self.held.pop_front() {
+            if self.held.is_empty() {
+                // A stream goes on for long, and never holds anything again.
+                self.held = VecDeque::new();
+            }
             return Poll::Ready(self.forward(frame));
         }
         match self.stream.poll_frame(cx) {

@@ -26,7 +26,8 @@ pub(crate) struct State {
     pub(crate) last: Option<Last>,
     /// The candidate of the latest attempt.
     pub(crate) called: Option<u32>,
-    pub(crate) best: Option<Best>,
+    /// Set aside: most requests never have one.
+    pub(crate) best: Option<Box<Best>>,
     pub(crate) waited: Duration,
     pub(crate) waiting_since: Option<Moment>,
     /// A wait for a suspension to end begins the next round.
@@ -135,7 +136,7 @@ impl State {
         }
         let family = Family::of(failure.class());
         if self.best.as_ref().is_none_or(|best| family <= best.family) {
-            self.best = Some(Best { family, candidate, failure: failure.clone() });
+            self.best = Some(Box::new(Best { family, candidate, failure: failure.clone() }));
         }
     }
 }

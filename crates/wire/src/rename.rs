@@ -1,6 +1,6 @@
 //! Showing the caller the model name it asked for, in every reply.
 
-use std::ops::Range;
+use std::{ops::Range, sync::LazyLock};
 
 use memchr::memmem::Finder;
 use standin_core::Dialect;
@@ -10,6 +10,9 @@ use crate::{
     splice::quoted,
     value::{find, skip_blank},
 };
+
+static MODEL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"model\""));
+static MODEL_VERSION: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"modelVersion\""));
 
 /// Where a dialect writes the model's name, in the order in which it is looked for.
 pub(crate) const fn paths(dialect: Dialect) -> &'static [&'static [&'static str]] {
@@ -33,13 +36,16 @@ pub(crate) fn model_span(dialect: Dialect, json: &[u8]) -> Option<Range<usize>> 
 pub(crate) struct Rename {
     dialect: Dialect,
     shown: String,
-    finder: Finder<'static>,
 }
 
 impl Rename {
     pub(crate) fn new(dialect: Dialect, shown: &str) -> Self {
-        let key: &[u8] = if dialect == Dialect::Gemini { b"\"modelVersion\"" } else { b"\"model\"" };
-        Self { dialect, shown: quoted(shown), finder: Finder::new(key) }
+        Self { dialect, shown: quoted(shown) }
+    }
+
+    /// Finds the key before the name. Set up once for all streams, of which none has to keep it.
+    fn finder(&self) -> &'static Finder<'static> {
+        if self.dialect == Dialect::Gemini { &MODEL_VERSION } else { &MODEL }
     }
 
     /// The name's place in the top-level object, if the key at `key` stands there: known by what is closed behind it,
@@ -48,7 +54,7 @@ impl Rename {
         if self.dialect != Dialect::Gemini || key < data.len() / 2 {
             return None;
         }
-        let colon = skip_blank(data, key + self.finder.needle().len());
+        let colon = skip_blank(data, key + self.finder().needle().len());
         let start = skip_blank(data, colon + 1);
         if data.get(colon) != Some(&b':') || data.get(start) != Some(&b'"') {
             return None;
@@ -60,7 +66,7 @@ impl Rename {
     /// The event with the name replaced, or `None` if nothing has to change. `json` is where its data stands.
     pub(crate) fn apply(&self, event: &[u8], json: Range<usize>) -> Option<Vec<u8>> {
         let data = &event[json.clone()];
-        let key = self.finder.find(data)?;
+        let key = self.finder().find(data)?;
         let span = self.near_the_end(data, key).or_else(|| model_span(self.dialect, data))?;
         let (start, end) = (json.start + span.start, json.start + span.end);
         if &event[start..end] == self.shown.as_bytes() {

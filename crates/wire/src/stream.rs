@@ -211,7 +211,8 @@ impl StreamReader {
             false => Framing::Events(Cutter::default()),
         };
         let start = start.len();
-        let mut begun = self.pending.split();
+        // All of it, so that its room is not kept: hardly any event comes in pieces.
+        let mut begun = std::mem::take(&mut self.pending);
         Some(begun.split_off(begun.len() - start).freeze())
     }
 
