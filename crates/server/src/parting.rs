@@ -75,7 +75,7 @@ pub(crate) struct Departing {
     body: AnswerBody,
     /// What the body has given and the connection has not taken.
     rest: Bytes,
-    /// Streams only: whole answers are out at once.
+    /// Streams only: nothing can be added to a whole answer.
     last_words: Option<Box<LastWords>>,
     turn: Option<Arc<Turn>>,
     /// On connections of HTTP/1.1: the request that ends with it.
