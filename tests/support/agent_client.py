@@ -24,8 +24,9 @@ PROMPT = "Read notes.txt and say what happens when a model cannot go on."
 NOTES = "21 degrees in Lisbon\n"
 # The model that the document names.
 DOCUMENTED_MODEL = "assistant"
-# How long an agent may take to say that it gives up; those that never do are stopped.
-SECONDS_MAX = 50
+# How long an agent may take to say that it gives up; those that never do are stopped. Long, because starting one takes
+# half a minute where everything else runs beside it.
+SECONDS_MAX = 120
 # How often an agent that repeats without end may do so before its user stops it.
 RETRIES_SEEN = 2
 
