@@ -10,6 +10,7 @@
 mod arithmetic;
 mod choices;
 mod classes;
+mod counting;
 mod crowds;
 mod errors;
 mod faults;

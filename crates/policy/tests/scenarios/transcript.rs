@@ -345,6 +345,13 @@ fn usual(class: ErrorClass) -> Scope {
 }
 
 impl World {
+    /// The ladder position of the only entry.
+    pub(crate) fn strikes(&self) -> u32 {
+        let entries = self.store.export();
+        assert_eq!(entries.len(), 1, "{entries:?}");
+        entries[0].suspension.strikes
+    }
+
     /// Lets the upstream of the current attempt fail in a way that words cannot say.
     pub(crate) fn fail(&mut self, flight: &mut Flight, failure: Failure) {
         let admission = flight.admission.take().expect("an attempt is in the air");
