@@ -92,7 +92,7 @@ soak seconds="3600" rate="200":
     ulimit -n "$(ulimit -Hn)"; STANDIN_PROXY="{{target}}/release/proxy" STANDIN_SOAK="{{seconds}}" STANDIN_SOAK_RATE="{{rate}}" \
         cargo test --locked --quiet -p standin-tests --test suite -- --nocapture d8_under_load
 
-# A core lives through a million simulated requests a second; only optimised code can.
+# A core lives through a million simulated requests a second; only optimised code can, with little else to do.
 speed:
     cargo test --locked --quiet --release -p standin-simulate --test speed -- --nocapture
 

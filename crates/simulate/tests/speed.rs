@@ -1,4 +1,5 @@
-//! How fast days are lived through: only the optimised code can be held to that (`just speed`).
+//! How fast days are lived through: only the optimised code can be held to that (`just speed`), and only on a machine
+//! with little else to do, because whoever shares a core's caches slows it down.
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails by panicking")]
 
@@ -12,7 +13,7 @@ const SPEED_MIN: f64 = 1_000_000.0;
 const DAYS: u64 = 8;
 const TRIES: usize = 5;
 
-/// What this thread has had of a core, whatever else the machine did.
+/// What this thread has had of a core; the time it was kept waiting does not count.
 fn on_core() -> Duration {
     let told = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     Duration::from_nanos(told.split_whitespace().next().unwrap().parse().unwrap())
