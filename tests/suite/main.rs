@@ -12,6 +12,7 @@ mod arrows;
 mod captures;
 mod catalogue;
 mod clients;
+mod command;
 mod dialects;
 mod door;
 mod edge;

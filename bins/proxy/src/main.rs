@@ -3,7 +3,10 @@
 mod classify;
 mod cli;
 
-use std::{io::IsTerminal, process::ExitCode};
+use std::{
+    io::{self, IsTerminal, Write},
+    process::ExitCode,
+};
 
 use clap::{CommandFactory, Parser};
 use standin_conductor::SystemClock;
@@ -18,9 +21,19 @@ const EXIT_CONFIG: u8 = 78;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    let configures_nothing = matches!(cli.command, Command::Classify(_));
     match dispatch(cli) {
         Ok(code) => code,
-        Err(error) => fail(&error),
+        // Whoever reads has seen enough, as `head` has after its lines.
+        Err(error) if is_unread(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("error: {error:#}"));
+            if !configures_nothing && is_config(&error) {
+                ExitCode::from(EXIT_CONFIG)
+            } else {
+                ExitCode::FAILURE
+            }
+        }
     }
 }
 
@@ -34,23 +47,25 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             log_to_stderr("error");
             runtime(1)?.block_on(standin_demo::run(once))?;
         }
-        Command::Check { config } => say(&standin_assembly::check(&config)?),
-        Command::Config { shown: Shown::Show { config } } => say(&standin_assembly::show(&config)?),
+        Command::Check { config } => say(&standin_assembly::check(&config)?)?,
+        Command::Config { shown: Shown::Show { config } } => say(&standin_assembly::show(&config)?)?,
         Command::Route { model, config, client, json } => {
             log_to_stderr("error");
             let preview = standin_assembly::preview(config.as_deref(), &model, client.as_deref());
             let preview = runtime(1)?.block_on(preview)?;
-            say(&if json { serde_json::to_string_pretty(&preview)? } else { preview.to_string() });
+            say(&if json { serde_json::to_string_pretty(&preview)? } else { preview.to_string() })?;
         }
         Command::Simulate { world, policy, seeds, seed } => {
             let comparison = Comparison { world, policies: policy, seed, seeds };
-            say(&comparison.run(&SystemClock::new())?.to_string());
+            say(&comparison.run(&SystemClock::new())?.to_string())?;
         }
         Command::Classify(asked) => return classify::run(asked),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "proxy", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "proxy", &mut script);
+            io::stdout().write_all(&script)?;
         }
-        Command::Version => say(&format!("standin {}", env!("CARGO_PKG_VERSION"))),
+        Command::Version => say(&format!("standin {}", env!("CARGO_PKG_VERSION")))?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -66,9 +81,9 @@ fn runtime(workers: usize) -> anyhow::Result<tokio::runtime::Runtime> {
 fn log_to_stderr(default: &str) {
     let filter = EnvFilter::try_from_env("STANDIN_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let is_json = std::env::var("STANDIN_LOG_FORMAT").is_ok_and(|format| format == "json");
-    let is_terminal = std::io::stderr().is_terminal();
+    let is_terminal = io::stderr().is_terminal();
     let subscriber =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(is_terminal);
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(is_terminal);
     if is_json {
         subscriber.json().init();
     } else {
@@ -77,16 +92,19 @@ fn log_to_stderr(default: &str) {
 }
 
 /// A wrong file and an address that cannot be had are both the configuration's fault.
-fn fail(error: &anyhow::Error) -> ExitCode {
-    complain(&format!("error: {error:#}"));
+fn is_config(error: &anyhow::Error) -> bool {
     let is_file = !matches!(error.downcast_ref(), None | Some(ComparisonError::Simulation { .. }));
-    let is_config = is_file || error.is::<ConfigError>() || error.is::<std::io::Error>();
-    if is_config { ExitCode::from(EXIT_CONFIG) } else { ExitCode::FAILURE }
+    is_file || error.is::<ConfigError>() || error.is::<io::Error>()
 }
 
-#[expect(clippy::print_stdout, reason = "this is what was asked for")]
-fn say(text: &str) {
-    println!("{text}");
+/// Whether standard output was closed at its other end before all was said.
+fn is_unread(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Prints what was asked for, and a line's end.
+fn say(text: &str) -> io::Result<()> {
+    writeln!(io::stdout(), "{text}")
 }
 
 #[expect(clippy::print_stderr, reason = "an error at start-up is for the person at the terminal")]
