@@ -3,19 +3,12 @@
 # The database of known vulnerabilities lives on a host that closed networks do not reach: without it that one part is
 # skipped aloud, and all others are still checked.
 set -euo pipefail
+. "$(dirname "$0")/cargo-tool.sh"
 tools=$1 version=$2
 # How long the database may take to arrive.
 fetch_seconds_max=120
 
-deny=""
-for place in "$(command -v cargo-deny || true)" "$tools/bin/cargo-deny"; do
-    if [ -x "$place" ] && [ "$("$place" --version)" = "cargo-deny $version" ]; then deny=$place && break; fi
-done
-if [ -z "$deny" ]; then
-    CARGO_TARGET_DIR="$tools/build" cargo install --quiet --locked --root "$tools" --version "$version" cargo-deny
-    rm -rf "$tools/build"
-    deny="$tools/bin/cargo-deny"
-fi
+deny=$(cargo_tool cargo-deny "$version" "$tools")
 
 "$deny" --locked check bans licenses sources
 

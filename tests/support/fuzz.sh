@@ -3,6 +3,7 @@
 # each for SECONDS. Starts from the inputs that stand in the repository; what is found goes into TARGET/fuzz, where the
 # next run goes on from it. A crash ends the run, and its input stays under TARGET/fuzz for `cargo fuzz run`.
 set -euo pipefail
+. "$(dirname "$0")/cargo-tool.sh"
 target=$1 version=$2 seconds=$3
 shift 3
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -12,15 +13,7 @@ input_bytes_max=70000
 # Seconds one input may take before it counts as a hang.
 input_seconds_max=5
 
-fuzz=""
-for place in "$(command -v cargo-fuzz || true)" "$tools/bin/cargo-fuzz"; do
-    if [ -x "$place" ] && [ "$("$place" --version)" = "cargo-fuzz $version" ]; then fuzz=$place && break; fi
-done
-if [ -z "$fuzz" ]; then
-    CARGO_TARGET_DIR="$tools/build" cargo install --quiet --locked --root "$tools" --version "$version" cargo-fuzz
-    rm -rf "$tools/build"
-    fuzz="$tools/bin/cargo-fuzz"
-fi
+fuzz=$(cargo_tool cargo-fuzz "$version" "$tools")
 
 # Coverage instrumentation is an unstable flag; the pinned stable compiler takes it when told so. Nothing here is
 # `unsafe`, so that panics, hangs and memory are what is looked for, and no sanitizer is needed.

@@ -3,6 +3,7 @@
 # that are named (`crates/policy/src/suspend.rs`), and runs the tests of both rooms; a change that no test notices is a
 # survivor. What survives with a reason is in docs/mutants.md. Works on a copy; results in TARGET/mutants/mutants.out.
 set -euo pipefail
+. "$(dirname "$0")/cargo-tool.sh"
 target=$1 version=$2
 shift 2
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -15,15 +16,7 @@ if [ $# -eq 0 ]; then
         crates/store/src/{gcra,ledger,board,rings}.rs
 fi
 
-mutants=""
-for place in "$(command -v cargo-mutants || true)" "$tools/bin/cargo-mutants"; do
-    if [ -x "$place" ] && [ "$("$place" mutants --version)" = "cargo-mutants $version" ]; then mutants=$place && break; fi
-done
-if [ -z "$mutants" ]; then
-    CARGO_TARGET_DIR="$tools/build" cargo install --quiet --locked --root "$tools" --version "$version" cargo-mutants
-    rm -rf "$tools/build"
-    mutants="$tools/bin/cargo-mutants"
-fi
+mutants=$(cargo_tool cargo-mutants "$version" "$tools")
 
 files=()
 for file in "$@"; do files+=(--file "$file"); done

@@ -2,18 +2,11 @@
 # release.sh TARGET TOOLS AUDITABLE_VERSION: the binary as it is given away, with a list of what it is made of and the
 # checksums of both, in TARGET/dist. Two builds of one commit on one toolchain are the same, byte for byte.
 set -euo pipefail
+. "$(dirname "$0")/cargo-tool.sh"
 target=$1 tools=$2 version=$3
 cd "$(dirname "$0")/../.."
 
-auditable=""
-for place in "$(command -v cargo-auditable || true)" "$tools/bin/cargo-auditable"; do
-    if [ -x "$place" ] && "$place" auditable --version 2> /dev/null | grep -qF "$version"; then auditable=$place && break; fi
-done
-if [ -z "$auditable" ]; then
-    CARGO_TARGET_DIR="$tools/build" cargo install --quiet --locked --root "$tools" --version "$version" cargo-auditable
-    rm -rf "$tools/build"
-    auditable="$tools/bin/cargo-auditable"
-fi
+auditable=$(cargo_tool cargo-auditable "$version" "$tools")
 
 # Nothing of the place, the time or an earlier build may get into the binary.
 home=${CARGO_HOME:-$HOME/.cargo}
