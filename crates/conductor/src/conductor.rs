@@ -11,8 +11,8 @@ use std::{
 
 use arc_swap::ArcSwap;
 use standin_core::{AffinityKey, Clock, ModelAlias, Moment, RequestId};
-use standin_policy::{Affinity, Ask, ConversationTurn, RouteIndex, Run, forgotten_at};
-use standin_store::{BudgetRate, Limits, Shown, Store};
+use standin_policy::{Affinity, Ask, ConversationTurn, RouteIndex, Run};
+use standin_store::{Shown, Store};
 use standin_upstream::CallerRequest;
 
 use crate::{
@@ -57,17 +57,7 @@ impl Conductor {
     /// Drives requests over `assembly`; `seed` decides the jitter of waits.
     #[must_use]
     pub fn new(assembly: Assembly, clock: Arc<dyn Clock>, seed: u64) -> Self {
-        let params = &assembly.params;
-        let store = Store::new(Limits {
-            retry_budget: BudgetRate {
-                per_request: params.retry_budget_ratio,
-                per_second: params.retry_budget_per_second,
-                burst: params.retry_budget_burst,
-            },
-            last_resort_interval: params.last_resort_interval,
-            affinity_ttl: params.affinity_ttl,
-            forgotten_at,
-        });
+        let store = Store::new(assembly.params.limits());
         let snapshot = ArcSwap::from_pointee(Snapshot::adopt(assembly, &store));
         let (stories, digests) = (Stories::default(), RandomState::new());
         let shared = Shared { clock, stories, store, snapshot, digests, seed: AtomicU64::new(seed) };

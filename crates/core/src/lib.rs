@@ -7,6 +7,7 @@ mod class;
 mod clock;
 mod id;
 mod layout;
+mod limits;
 mod memory;
 mod operation;
 mod outcome;
@@ -21,6 +22,7 @@ pub use id::{
     Candidate, ClientId, CredentialId, EndpointId, ModelAlias, RequestId, UpstreamId, UpstreamModel,
 };
 pub use layout::{CandidateRow, CredentialRow, Layout, ModelRow, Ring, RingKey, Rows, Slot};
+pub use limits::{BudgetRate, Limits};
 pub use memory::{AffinityKey, Blame, Claim, Entry, Gate, Healing, Manner, Memory, Refusal, Turn, View};
 pub use operation::{Dialect, Operation};
 pub use outcome::{CUT_SHORT, Evidence, Failure, Outcome, Progress};

@@ -10,10 +10,9 @@ use std::{alloc::System, hint::black_box, sync::Arc, time::Duration};
 use criterion::{Criterion, criterion_group, criterion_main};
 use standin_core::{Evidence, Moment, Operation, Outcome};
 use standin_policy::{
-    Ask, Credential, Declarations, Model, Params, Ready, RouteIndex, Routing, Run, Upstream, forgotten_at,
-    settle, step,
+    Ask, Credential, Declarations, Model, Params, Ready, RouteIndex, Routing, Run, Upstream, settle, step,
 };
-use standin_store::{BudgetRate, Limits, Session, Store};
+use standin_store::{Session, Store};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -38,12 +37,7 @@ impl Bench {
         };
         let routing = Arc::new(Routing::build(&declared).unwrap());
         let params = Arc::new(Params::default());
-        let store = Store::new(Limits {
-            retry_budget: BudgetRate { per_request: 0.2, per_second: 3.0, burst: 10 },
-            last_resort_interval: params.last_resort_interval,
-            affinity_ttl: params.affinity_ttl,
-            forgotten_at,
-        });
+        let store = Store::new(params.limits());
         let session = store.adopt(Arc::clone(routing.layout()), |_| true);
         let route = routing.resolve("m0").unwrap();
         let bench = Self { routing, params, session, route, now: Moment::from_secs(1000) };

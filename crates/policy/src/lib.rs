@@ -14,8 +14,8 @@
 //! use std::{sync::Arc, time::Duration};
 //! use standin_core::{Evidence, Moment, Operation, Outcome};
 //! use standin_policy::{Ask, Credential, Declarations, Ending, Model, Params, Ready, Run, Routing, Upstream};
-//! use standin_policy::{forgotten_at, settle, step};
-//! use standin_store::{BudgetRate, Limits, Store};
+//! use standin_policy::{settle, step};
+//! use standin_store::Store;
 //!
 //! // Once per configuration: a routing snapshot, and the store's session for it.
 //! let params = Arc::new(Params::default());
@@ -25,12 +25,7 @@
 //!     models: vec![Model::new("up", "m1")],
 //!     routes: vec![],
 //! })?);
-//! let store = Store::new(Limits {
-//!     retry_budget: BudgetRate { per_request: 0.2, per_second: 3.0, burst: 10 },
-//!     last_resort_interval: params.last_resort_interval,
-//!     affinity_ttl: params.affinity_ttl,
-//!     forgotten_at,
-//! });
+//! let store = Store::new(params.limits());
 //! let session = store.adopt(Arc::clone(routing.layout()), |key| routing.keeps(key, params.suspend));
 //!
 //! // Once per request.

@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use standin_core::{BudgetRate, Limits};
+
+use crate::suspend::forgotten_at;
 
 /// What to do after an attempt that may have been executed, and billed, although no reply came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -121,6 +124,21 @@ impl Params {
             return refuse("probe_max", "0s".to_owned(), "more than zero");
         }
         Ok(())
+    }
+
+    /// What a memory has to be told of them when it is made.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        Limits {
+            retry_budget: BudgetRate {
+                per_request: self.retry_budget_ratio,
+                per_second: self.retry_budget_per_second,
+                burst: self.retry_budget_burst,
+            },
+            last_resort_interval: self.last_resort_interval,
+            affinity_ttl: self.affinity_ttl,
+            forgotten_at,
+        }
     }
 }
 

@@ -12,10 +12,9 @@ use standin_core::{
     Scope, ScopeKey, Suspension, UpstreamError, Verdict, View,
 };
 use standin_policy::{
-    Ask, Credential, Declarations, Ending, Model, Params, Ready, Routing, Run, Upstream, forgotten_at,
-    settle, step,
+    Ask, Credential, Declarations, Ending, Model, Params, Ready, Routing, Run, Upstream, settle, step,
 };
-use standin_store::{BudgetRate, Limits, Session, Store};
+use standin_store::{Session, Store};
 
 /// Orders that are tried at random, and as many that change hands where it hurts.
 const ORDERS: usize = 2_000;
@@ -37,17 +36,7 @@ fn world(credentials: usize, room: u32) -> (Arc<Routing>, Session) {
         let credential = Credential::new(&format!("c{number}"), "up");
         declared.credentials.push(Credential { in_flight_max: Some(room), ..credential });
     }
-    let params = Params::default();
-    let store = Store::new(Limits {
-        retry_budget: BudgetRate {
-            per_request: params.retry_budget_ratio,
-            per_second: params.retry_budget_per_second,
-            burst: params.retry_budget_burst,
-        },
-        last_resort_interval: params.last_resort_interval,
-        affinity_ttl: params.affinity_ttl,
-        forgotten_at,
-    });
+    let store = Store::new(Params::default().limits());
     let routing = Arc::new(Routing::build(&declared).unwrap());
     let session = store.adopt(Arc::clone(routing.layout()), |_| true);
     (routing, session)

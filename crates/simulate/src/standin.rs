@@ -5,9 +5,9 @@ use std::sync::Arc;
 use standin_core::{Moment, Operation, Outcome};
 use standin_policy::{
     Ask, Credential, Declarations, Ending, Model, Params, Ready, RouteIndex, Routing, RoutingError, Run,
-    Upstream, forgotten_at, settle, step,
+    Upstream, settle, step,
 };
-use standin_store::{Admission, BudgetRate, Limits, Store};
+use standin_store::{Admission, Store};
 
 use crate::{
     Violation, World,
@@ -39,16 +39,7 @@ impl Standin {
     pub(crate) fn new(world: &World, params: &Params) -> Result<Self, RoutingError> {
         let routing = Arc::new(Routing::build(&declarations(world))?);
         let route = routing.resolve(ALIAS).ok_or_else(|| RoutingError::EmptyTier(ALIAS.into()))?;
-        let store = Store::new(Limits {
-            retry_budget: BudgetRate {
-                per_request: params.retry_budget_ratio,
-                per_second: params.retry_budget_per_second,
-                burst: params.retry_budget_burst,
-            },
-            last_resort_interval: params.last_resort_interval,
-            affinity_ttl: params.affinity_ttl,
-            forgotten_at,
-        });
+        let store = Store::new(params.limits());
         let session = store.adopt(Arc::clone(routing.layout()), |_| true);
         let memory = Watched::new(session, Arc::clone(routing.layout()));
         Ok(Self { routing, params: Arc::new(params.clone()), route, memory })

@@ -2,20 +2,9 @@
 
 use std::time::Duration;
 
-use standin_core::Moment;
+use standin_core::{BudgetRate, Moment};
 
 use crate::sync::{AtomicU64, Ordering};
-
-/// How a bucket fills.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct BudgetRate {
-    /// Tokens that one request brings.
-    pub per_request: f64,
-    /// Tokens that one second brings.
-    pub per_second: f64,
-    /// Most tokens the bucket holds.
-    pub burst: u32,
-}
 
 /// One upstream's retry budget.
 #[derive(Debug)]

@@ -2,8 +2,8 @@
 //!
 //! Reading is a few atomic loads in flat arrays, numbered by a [`standin_core::Layout`]; writing goes through one
 //! lock, is keyed by ids, and is shown on those arrays before the lock is given back. The store deliberately knows no
-//! rule: how long a failure counts, and what a second one means, arrives as a function ([`Limits`], and the closures
-//! of [`standin_core::Memory`]).
+//! rule: how long a failure counts, and what a second one means, arrives as a function ([`standin_core::Limits`],
+//! and the closures of [`standin_core::Memory`]).
 
 mod bindings;
 mod board;
@@ -15,7 +15,6 @@ mod session;
 mod store;
 mod sync;
 
-pub use gcra::BudgetRate;
 pub use ledger::Shown;
 pub use session::{Admission, Session};
-pub use store::{Limits, Store};
+pub use store::Store;

@@ -1,32 +1,17 @@
 //! The store itself: one per process, adopting one layout after the other, and what an operator does with it.
 
-use std::time::Duration;
-
-use standin_core::{Candidate, CredentialId, ErrorClass, Layout, Moment, ScopeKey, Suspension};
+use standin_core::{Candidate, CredentialId, ErrorClass, Layout, Limits, Moment, ScopeKey, Suspension};
 
 use crate::{
     bindings::Bindings,
     board::Board,
-    gcra::{Bucket, BudgetRate, Drip},
+    gcra::{Bucket, Drip},
     ledger::{Ledger, Shown},
     rings::Cursors,
     rooms::Room,
     session::Session,
     sync::{Arc, Mutex, SharedLayout, lock},
 };
-
-/// The numbers and rules a store is told, because it knows none.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// How an upstream's retry budget fills.
-    pub retry_budget: BudgetRate,
-    /// How often a credential may be tried as a last resort.
-    pub last_resort_interval: Duration,
-    /// How long a conversation stays bound.
-    pub affinity_ttl: Duration,
-    /// When an entry that nobody renewed is dropped.
-    pub forgotten_at: fn(&Suspension) -> Moment,
-}
 
 /// Everything remembered between requests. Clones share it.
 #[derive(Debug, Clone)]

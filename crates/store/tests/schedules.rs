@@ -24,10 +24,9 @@ use standin_core::{
     Claim, Entry, Evidence, Healing, Memory, Moment, Operation, Outcome, ScopeKey, Suspension, View,
 };
 use standin_policy::{
-    Ask, Credential, Declarations, Ending, Model, Params, Ready, Routing, Run, Upstream, forgotten_at,
-    settle, step,
+    Ask, Credential, Declarations, Ending, Model, Params, Ready, Routing, Run, Upstream, settle, step,
 };
-use standin_store::{BudgetRate, Limits, Session, Store};
+use standin_store::{Session, Store};
 
 const OPERATION: Operation = Operation::ChatCompletions;
 /// Schedules tried per test.
@@ -48,12 +47,7 @@ fn world(credentials: u32, in_flight_max: Option<u32>) -> World {
         routes: vec![],
     };
     let (routing, params) = (Shared::new(Routing::build(&declared).unwrap()), Shared::new(Params::default()));
-    let store = Store::new(Limits {
-        retry_budget: BudgetRate { per_request: 0.2, per_second: 3.0, burst: 10 },
-        last_resort_interval: params.last_resort_interval,
-        affinity_ttl: params.affinity_ttl,
-        forgotten_at,
-    });
+    let store = Store::new(params.limits());
     let session = store.adopt(Shared::clone(routing.layout()), |_| true);
     World { routing, params, session }
 }

@@ -14,9 +14,9 @@ use standin_core::{
 };
 use standin_policy::{
     Affinity, Ask, Cause, ConversationTurn, Credential, Declarations, Ending, Model, Params, Ready, Route,
-    Routing, Run, Step, Trail, Upstream, forgotten_at, opened, settle, step,
+    Routing, Run, Step, Trail, Upstream, opened, settle, step,
 };
-use standin_store::{Admission, BudgetRate, Limits, Session, Store};
+use standin_store::{Admission, Session, Store};
 
 /// Checks a whole story against the default parameters.
 #[track_caller]
@@ -53,17 +53,7 @@ impl World {
         let mut declared = declarations(candidates);
         let mut params = Params::default();
         change(&mut declared, &mut params);
-        let rate = BudgetRate {
-            per_request: params.retry_budget_ratio,
-            per_second: params.retry_budget_per_second,
-            burst: params.retry_budget_burst,
-        };
-        let store = Store::new(Limits {
-            retry_budget: rate,
-            last_resort_interval: params.last_resort_interval,
-            affinity_ttl: params.affinity_ttl,
-            forgotten_at,
-        });
+        let store = Store::new(params.limits());
         let routing = Arc::new(Routing::build(&declared).unwrap());
         let session = store.adopt(routing.layout().clone(), |_| true);
         Self { now: Moment::from_secs(1000), params, declared, store, trail: None, routing, session, seed: 0 }
