@@ -9,6 +9,9 @@ use standin_core::Clock;
 
 use crate::{Baseline, Figures, Mistake, Policy, Report, Row, SimulationError, World, read_policy, simulate};
 
+/// What reports call the real policy with its defaults.
+const STANDIN: &str = "standin";
+
 /// What to compare.
 #[derive(Debug, Clone)]
 pub struct Comparison {
@@ -25,9 +28,21 @@ pub struct Comparison {
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
 pub enum ComparisonError {
-    /// A file cannot be read.
-    #[error("read {file}")]
-    Read {
+    /// The world's file cannot be read.
+    #[error("read world {file}")]
+    World {
+        /// Which file.
+        file: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A policy's file cannot be read; perhaps a name was meant.
+    #[error(
+        "read policy {file}, which has to be a file with keys of [policy]; always compared are {}",
+        always()
+    )]
+    Policy {
         /// Which file.
         file: PathBuf,
         /// Why.
@@ -38,14 +53,12 @@ pub enum ComparisonError {
     #[error(transparent)]
     Mistake(#[from] Mistake),
     /// A simulation broke off.
-    #[error("simulate {policy}; once more: proxy simulate {world} --seed {seed} --seeds 1")]
+    #[error("simulate {policy}; once more: {command}")]
     Simulation {
         /// Under which policy.
         policy: String,
-        /// In which world.
-        world: PathBuf,
-        /// With which seed.
-        seed: u64,
+        /// What lives the same day once more.
+        command: String,
         /// Why.
         #[source]
         source: SimulationError,
@@ -58,10 +71,15 @@ impl Comparison {
     /// # Errors
     /// When a file cannot be read or meant, or an invariant of the policy does not hold.
     pub fn run(&self, clock: &dyn Clock) -> Result<Report, ComparisonError> {
-        let world = World::read(&self.world, &text(&self.world)?)?;
-        let mut policies = vec![("standin".to_owned(), Policy::Standin(Box::default()))];
+        let written = fs::read_to_string(&self.world);
+        let written =
+            written.map_err(|source| ComparisonError::World { file: self.world.clone(), source })?;
+        let world = World::read(&self.world, &written)?;
+        let mut policies = vec![(STANDIN.to_owned(), Policy::Standin(Box::default()))];
         for file in &self.policies {
-            let params = read_policy(file, &text(file)?)?;
+            let written = fs::read_to_string(file);
+            let written = written.map_err(|source| ComparisonError::Policy { file: file.clone(), source })?;
+            let params = read_policy(file, &written)?;
             policies.push((file.display().to_string(), Policy::Standin(Box::new(params))));
         }
         policies.extend(Baseline::ALL.map(|kind| (kind.name().to_owned(), Policy::Baseline(kind))));
@@ -72,17 +90,38 @@ impl Comparison {
             for seed in seeds.clone() {
                 figures += simulate(&world, &policy, seed).map_err(|source| ComparisonError::Simulation {
                     policy: name.clone(),
-                    world: self.world.clone(),
-                    seed,
+                    command: self.command(seed, 1),
                     source,
                 })?;
             }
             rows.push(Row { name, figures, took: clock.now().since(began) });
         }
-        Ok(Report { world: world.name, seeds, rows })
+        let once_more = self.command(self.seed, self.seeds);
+        Ok(Report { world: world.name, seeds, rows, once_more })
+    }
+
+    /// What a person types for the same comparison with these seeds.
+    fn command(&self, seed: u64, seeds: u64) -> String {
+        let mut command = format!("proxy simulate {}", typed(&self.world));
+        for file in &self.policies {
+            command += &format!(" --policy {}", typed(file));
+        }
+        command + &format!(" --seed {seed} --seeds {seeds}")
     }
 }
 
-fn text(file: &Path) -> Result<String, ComparisonError> {
-    fs::read_to_string(file).map_err(|source| ComparisonError::Read { file: file.to_owned(), source })
+/// What is compared whatever is asked for.
+fn always() -> String {
+    let names: Vec<&str> = [STANDIN].into_iter().chain(Baseline::ALL.map(Baseline::name)).collect();
+    names.join(", ")
+}
+
+/// A file's name as a shell takes it for one word.
+fn typed(file: &Path) -> String {
+    let name = file.display().to_string();
+    let is_plain = |letter: char| letter.is_alphanumeric() || "/._-+,@%:=~".contains(letter);
+    if !name.is_empty() && name.chars().all(is_plain) {
+        return name;
+    }
+    format!("'{}'", name.replace('\'', r"'\''"))
 }

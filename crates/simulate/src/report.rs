@@ -13,6 +13,8 @@ pub struct Report {
     pub seeds: Range<u64>,
     /// Policy by policy.
     pub rows: Vec<Row>,
+    /// The command that comes to the same figures.
+    pub once_more: String,
 }
 
 /// One policy's figures.
@@ -69,10 +71,13 @@ const HEAD: [&str; 11] = [
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { world, seeds, rows } = self;
+        let Self { world, seeds, rows, once_more } = self;
         let requests = rows.first().map_or(0, |row| row.figures.requests);
-        let last = seeds.end.saturating_sub(1).max(seeds.start);
-        writeln!(f, "world {world}, seeds {} to {last}: {requests} requests\n", seeds.start)?;
+        match seeds.end.saturating_sub(1) {
+            last if last > seeds.start => write!(f, "world {world}, seeds {} to {last}", seeds.start)?,
+            _ => write!(f, "world {world}, seed {}", seeds.start)?,
+        }
+        writeln!(f, ": {requests} requests\n")?;
         let lines: Vec<[String; 11]> =
             std::iter::once(HEAD.map(str::to_owned)).chain(rows.iter().map(Row::cells)).collect();
         let width = |at: usize| lines.iter().map(|line| line[at].chars().count()).max().unwrap_or(0);
@@ -84,6 +89,6 @@ impl fmt::Display for Report {
             }
             writeln!(f)?;
         }
-        write!(f, "\nonce more: --seed {} --seeds {}", seeds.start, seeds.end - seeds.start)
+        write!(f, "\nonce more: {once_more}")
     }
 }
