@@ -116,16 +116,16 @@ mod tests {
             bindings.shards.iter().map(|shard| of(&lock(shard))).sum()
         };
         let mut rooms = Vec::new();
-        for key in 0..10 * certain {
+        for key in 0..5 * certain {
             bindings.bind(AffinityKey(key), candidate("a"), at(1), at(1));
-            assert!(bindings.len() <= 2 * SHARDS * GENERATION_MAX || key % 1000 != 0);
+            assert!(key % 1000 != 0 || bindings.len() <= 2 * SHARDS * GENERATION_MAX);
             if key % certain == 0 && key >= 3 * certain {
                 rooms.push(room(&bindings));
             }
         }
         assert!(rooms.iter().all(|room| *room == rooms[0]), "{rooms:?}");
         assert_eq!(rooms[0], 2 * SHARDS * GENERATION_MAX);
-        let last = 10 * certain - 1;
+        let last = 5 * certain - 1;
         for key in [last, last - certain / 2, last - certain + 1] {
             assert!(bindings.find(AffinityKey(key), TTL, at(2)).is_some(), "{key}");
         }
@@ -136,7 +136,7 @@ mod tests {
     fn a_conversation_that_goes_on_is_kept_while_others_come_and_go() {
         let bindings = Bindings::new();
         let lasting = AffinityKey(7);
-        for key in 0..6 * (SHARDS * GENERATION_MAX) as u128 {
+        for key in 0..3 * (SHARDS * GENERATION_MAX) as u128 {
             bindings.bind(AffinityKey(1000 + key), candidate("a"), at(1), at(1));
             if key % 10_000 == 0 {
                 bindings.bind(lasting, candidate("b"), at(1), at(1));
