@@ -3,6 +3,8 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use rapidhash::fast::RandomState;
+
 use crate::{
     Candidate, CredentialId, EndpointId, ModelAlias, Operation, ScopeKey, UpstreamId, UpstreamModel,
 };
@@ -76,7 +78,19 @@ pub struct Layout {
     endpoints: Vec<EndpointId>,
     models: Vec<ModelRow>,
     rings: Vec<Ring>,
-    slots: HashMap<ScopeKey, Slot>,
+    /// What is in it comes from the configuration, so nobody can make it slow.
+    slots: HashMap<ScopeKey, Slot, RandomState>,
+    first: First,
+}
+
+/// Where the slots of each kind begin; those of candidates begin with zero. Every step of every request asks for them.
+#[derive(Debug, Default, Clone, Copy)]
+struct First {
+    credential: u32,
+    model: u32,
+    endpoint: u32,
+    upstream: u32,
+    operation: u32,
 }
 
 /// What a layout is made from; numbers are positions in these lists.
@@ -101,14 +115,20 @@ impl Layout {
     #[must_use]
     pub fn new(rows: Rows) -> Self {
         let Rows { candidates, credentials, upstreams, endpoints, models, rings } = rows;
-        let mut layout =
-            Self { candidates, credentials, upstreams, endpoints, models, rings, slots: HashMap::new() };
+        let credential = dense(candidates.len());
+        let model = credential + dense(credentials.len());
+        let endpoint = model + dense(models.len());
+        let upstream = endpoint + dense(endpoints.len());
+        let operation = upstream + dense(upstreams.len()) * OPERATIONS;
+        let first = First { credential, model, endpoint, upstream, operation };
+        let slots = HashMap::default();
+        let mut layout = Self { candidates, credentials, upstreams, endpoints, models, rings, slots, first };
         layout.slots = layout.number();
         layout
     }
 
-    fn number(&self) -> HashMap<ScopeKey, Slot> {
-        let mut slots = HashMap::with_capacity(self.slot_count());
+    fn number(&self) -> HashMap<ScopeKey, Slot, RandomState> {
+        let mut slots = HashMap::with_capacity_and_hasher(self.slot_count(), RandomState::default());
         for at in 0..self.candidate_count() {
             slots.insert(ScopeKey::Candidate(self.candidate(at)), self.candidate_slot(at));
         }
@@ -133,18 +153,14 @@ impl Layout {
 
     /// How many candidates there are.
     #[must_use]
-    pub fn candidate_count(&self) -> u32 {
-        dense(self.candidates.len())
+    pub const fn candidate_count(&self) -> u32 {
+        self.first.credential
     }
 
     /// How many slots are always there; those of [`Layout::operation_slot`] come after them.
     #[must_use]
-    pub fn slot_count(&self) -> usize {
-        self.candidates.len()
-            + self.credentials.len()
-            + self.models.len()
-            + self.endpoints.len()
-            + self.upstreams.len() * OPERATIONS as usize
+    pub const fn slot_count(&self) -> usize {
+        self.first.operation as usize
     }
 
     /// The numbers behind a candidate.
@@ -274,33 +290,33 @@ impl Layout {
 
     /// Slot of a whole credential.
     #[must_use]
-    pub fn credential_slot(&self, credential: u32) -> Slot {
-        Slot(self.candidate_count() + credential)
+    pub const fn credential_slot(&self, credential: u32) -> Slot {
+        Slot(self.first.credential + credential)
     }
 
     /// Slot of a model at its upstream.
     #[must_use]
-    pub fn model_slot(&self, model: u32) -> Slot {
-        Slot(self.candidate_count() + dense(self.credentials.len()) + model)
+    pub const fn model_slot(&self, model: u32) -> Slot {
+        Slot(self.first.model + model)
     }
 
     /// Slot of an endpoint.
     #[must_use]
-    pub fn endpoint_slot(&self, endpoint: u32) -> Slot {
-        Slot(self.model_slot(0).0 + dense(self.models.len()) + endpoint)
+    pub const fn endpoint_slot(&self, endpoint: u32) -> Slot {
+        Slot(self.first.endpoint + endpoint)
     }
 
     /// Slot of one operation at an upstream.
     #[must_use]
-    pub fn upstream_slot(&self, upstream: u32, operation: Operation) -> Slot {
-        Slot(self.endpoint_slot(0).0 + dense(self.endpoints.len()) + upstream * OPERATIONS + operation as u32)
+    pub const fn upstream_slot(&self, upstream: u32, operation: Operation) -> Slot {
+        Slot(self.first.upstream + upstream * OPERATIONS + operation as u32)
     }
 
     /// Slot of a candidate for one operation only. These are many and nearly all unused, so they come after
     /// all others and a store makes room for them when the first one is needed.
     #[must_use]
-    pub fn operation_slot(&self, candidate: u32, operation: Operation) -> Slot {
-        Slot(dense(self.slot_count()) + self.candidate_count() * (operation as u32) + candidate)
+    pub const fn operation_slot(&self, candidate: u32, operation: Operation) -> Slot {
+        Slot(self.first.operation + self.first.credential * (operation as u32) + candidate)
     }
 }
 

@@ -1,5 +1,7 @@
 //! What is remembered about a path that failed.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{ErrorClass, Moment};
@@ -13,7 +15,7 @@ pub struct Suspension {
     /// What kind of failure suspended it.
     pub class: ErrorClass,
     /// Id of the rule that said so.
-    pub rule: String,
+    pub rule: Cow<'static, str>,
     /// When the failure that counts last was seen. Only a success of an attempt begun later heals.
     pub since: Moment,
     /// Until when the path is out; never moves closer while the entry lives.

@@ -43,7 +43,11 @@ impl Run {
         match outcome {
             Outcome::Success(evidence) => self.succeeded(now, &attempt, evidence, view),
             Outcome::Failure(failure) if failure.class() == ErrorClass::ClientGone => self.abandoned(now),
-            Outcome::Failure(failure) => self.failed(now, &attempt, place, &failure, view),
+            Outcome::Failure(failure) => {
+                let effects = self.failed(now, &attempt, place, &failure, view);
+                self.state.keep_best(attempt.claim.candidate, failure);
+                effects
+            }
             Outcome::Abandoned => self.abandoned(now),
         }
     }
@@ -109,7 +113,6 @@ impl Run {
     ) -> Effects {
         let candidate = attempt.claim.candidate;
         let credential = self.routing.layout.row(candidate).credential;
-        self.state.keep_best(candidate, failure);
         self.state.has_unknown_fate |= failure.is_fate_unknown();
         if self.may_renew(credential, failure) {
             self.renew(credential);

@@ -13,7 +13,7 @@ use crate::{
     routing::{Place, RouteIndex, Routing},
     select::{Pick, Sight},
     state::State,
-    survey::Outlook,
+    survey::{Outlook, Verdict},
     trail::{How, Note, Trail, Wake},
 };
 
@@ -86,6 +86,15 @@ impl Run {
     pub fn new(routing: Arc<Routing>, params: Arc<Params>, route: RouteIndex, ask: Ask) -> Self {
         let trail = Trail::new(Arc::clone(routing.layout()));
         Self { routing, params, route, ask, state: State::default(), outstanding: None, ended: None, trail }
+    }
+
+    /// Begins another request for the same name with the same routing and parameters. What was reserved for this one
+    /// serves it too, so that whoever lives through millions asks for memory once.
+    pub fn begin_again(&mut self, ask: Ask) {
+        self.ask = ask;
+        self.state.begin_again();
+        (self.outstanding, self.ended) = (None, None);
+        self.trail.begin_again();
     }
 
     /// What to do now. Until an outcome is recorded or the claim was refused, the answer stays the same attempt.
@@ -257,7 +266,9 @@ impl Run {
     pub(crate) fn fail<V: View>(&mut self, now: Moment, view: &V, stop: Stop) -> Step {
         let Self { routing, route, params, ask, state, .. } = self;
         let sight = Sight { view, now, routing, route: routing.route(*route), params, ask, state };
-        let verdict = sight.verdict();
+        // Waiting cures nothing that is wrong with the request itself: nobody has to look for how long.
+        let is_callers = state.best.as_ref().is_some_and(|best| best.family == Family::Caller);
+        let verdict = if is_callers && stop != Stop::Deadline { Verdict::default() } else { sight.verdict() };
         let cause = match (&state.best, &verdict.cause) {
             _ if stop == Stop::Deadline => Cause::CallerDeadline,
             (Some(best), _) => Cause::Upstream(best.failure.class()),
@@ -267,7 +278,7 @@ impl Run {
             (None, None) => Cause::AtCapacity,
         };
         let (failure, candidate) = match state.best.take() {
-            Some(best) => (Some(best.failure), Some(routing.layout.candidate(best.candidate))),
+            Some(best) => (Some(*best.failure), Some(routing.layout.candidate(best.candidate))),
             None => (None, None),
         };
         let report = Report {
@@ -275,9 +286,8 @@ impl Run {
             stop,
             failure,
             candidate,
-            suspended: verdict.cause.map(|(_, key)| key),
-            // Waiting cures nothing that is wrong with the request itself.
-            deadline: verdict.deadline.filter(|_| cause.class().map(Family::of) != Some(Family::Caller)),
+            suspended: verdict.cause.map(|(_, key)| key).filter(|_| matches!(cause, Cause::Suspended(_))),
+            deadline: verdict.deadline,
             model: routing.route(*route).alias.clone(),
             attempts: state.attempts,
         };

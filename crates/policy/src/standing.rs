@@ -44,8 +44,11 @@ pub(crate) fn standing<V: View>(
     let path = layout.path(candidate, operation);
     let mut sum = Sum::new(operation, now);
     for (at, slot) in path.into_iter().enumerate() {
-        let is_own = OPERATION_SCOPES.contains(&at);
         let gate = view.gate(slot);
+        if gate.is_clean() && fresh.is_empty() {
+            continue;
+        }
+        let is_own = OPERATION_SCOPES.contains(&at);
         sum.add(gate, is_own);
         // A gate is one word: what comes last behind what is out is told apart only where both are there.
         if gate.has_soft_behind()

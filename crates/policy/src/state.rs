@@ -26,8 +26,7 @@ pub(crate) struct State {
     pub(crate) last: Option<Last>,
     /// The candidate of the latest attempt.
     pub(crate) called: Option<u32>,
-    /// Set aside: most requests never have one.
-    pub(crate) best: Option<Box<Best>>,
+    pub(crate) best: Option<Best>,
     pub(crate) waited: Duration,
     pub(crate) waiting_since: Option<Moment>,
     /// A wait for a suspension to end begins the next round.
@@ -54,6 +53,14 @@ pub(crate) struct Limits {
     pub(crate) renewed: Option<CredentialId>,
     /// The next attempt repeats the last candidate with a renewed credential.
     pub(crate) renew_next: bool,
+}
+
+impl Limits {
+    fn begin_again(&mut self) {
+        let Self { incapable, context_above, too_large_for, owner, renewed, renew_next } = self;
+        incapable.clear();
+        (*context_above, *too_large_for, *owner, *renewed, *renew_next) = (None, None, None, None, false);
+    }
 }
 
 /// One attempt that is over.
@@ -91,10 +98,39 @@ impl Last {
 pub(crate) struct Best {
     pub(crate) family: Family,
     pub(crate) candidate: u32,
-    pub(crate) failure: Failure,
+    pub(crate) failure: Box<Failure>,
 }
 
 impl State {
+    /// Nothing is learnt yet; what has been reserved for attempts stays.
+    pub(crate) fn begin_again(&mut self) {
+        // By name, so that no field can be left behind.
+        let Self {
+            attempts,
+            soft_retries,
+            has_unknown_fate,
+            possible_duplicates,
+            round,
+            tried,
+            fresh,
+            last,
+            called,
+            best,
+            waited,
+            waiting_since,
+            round_is_due,
+            refusals,
+            stop,
+            limits,
+        } = self;
+        (*attempts, *soft_retries, *possible_duplicates, *round, *refusals) = (0, 0, 0, 0, 0);
+        (*has_unknown_fate, *round_is_due, *waited) = (false, false, Duration::ZERO);
+        (*last, *called, *best, *waiting_since, *stop) = (None, None, None, None, None);
+        tried.clear();
+        fresh.clear();
+        limits.begin_again();
+    }
+
     pub(crate) fn was_tried_in_round(&self, candidate: u32) -> bool {
         self.tried.iter().any(|tried| tried.round == self.round && tried.candidate == candidate)
     }
@@ -129,14 +165,14 @@ impl State {
         self.last.is_some_and(|last| last.class.is_soft())
     }
 
-    pub(crate) fn keep_best(&mut self, candidate: u32, failure: &Failure) {
+    pub(crate) fn keep_best(&mut self, candidate: u32, failure: Box<Failure>) {
         // State that a fallback left behind is no fault of the caller, and not what went wrong either.
         if failure.class() == ErrorClass::StateMismatch && self.best.is_some() {
             return;
         }
         let family = Family::of(failure.class());
         if self.best.as_ref().is_none_or(|best| family <= best.family) {
-            self.best = Some(Box::new(Best { family, candidate, failure: failure.clone() }));
+            self.best = Some(Best { family, candidate, failure });
         }
     }
 }

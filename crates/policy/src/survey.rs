@@ -1,8 +1,6 @@
 //! When no candidate is healthy: what is softly out, what can be waited for, what may be tried as a last resort, and
 //! what there is to say about it. One pass each, over the whole route, without allocating.
 
-use std::cmp::Reverse;
-
 use standin_core::{Blame, Entry, ErrorClass, Moment, Operation, ScopeKey, Turn, View};
 
 use crate::{
@@ -165,11 +163,24 @@ impl<V: View> Sight<'_, V> {
     /// the latest of all that blame it.
     fn worst(&self, candidate: u32) -> Option<(Blame, usize)> {
         let path = self.routing.layout.path(candidate, self.ask.operation);
-        let blames = path.map(|slot| self.view.blame(slot).filter(|_| !self.view.gate(slot).is_open()));
-        let told = || blames.iter().enumerate().filter_map(|(at, blame)| Some((at, (*blame)?)));
-        let (at, longest) = told().max_by_key(|(at, blame)| (blame.until, Reverse(*at)))?;
-        let probed_at = told().map(|(_, blame)| blame.probed_at).max()?;
-        Some((Blame { probed_at, ..longest }, at))
+        let mut worst: Option<(Blame, usize)> = None;
+        for (at, slot) in path.into_iter().enumerate() {
+            // Most are clean, and what stands behind a gate is read only where it is shut.
+            if self.view.gate(slot).is_open() {
+                continue;
+            }
+            let Some(blame) = self.view.blame(slot) else { continue };
+            worst = Some(match worst {
+                None => (blame, at),
+                Some((longest, place)) => {
+                    let probed_at = longest.probed_at.max(blame.probed_at);
+                    let (longest, place) =
+                        if blame.until > longest.until { (blame, at) } else { (longest, place) };
+                    (Blame { probed_at, ..longest }, place)
+                }
+            });
+        }
+        worst
     }
 
     /// What the suspensions of the route say, for the report.

@@ -4,7 +4,7 @@
 //! ever move up: deadlines never come closer, strikes never fall. What moves down is a success, and that removes the
 //! entry altogether.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use standin_core::{Certainty, Entry, ErrorClass, Failure, Moment, Suspension};
 
@@ -33,7 +33,7 @@ pub struct Observation {
     /// How long the upstream asks to wait.
     pub hint: Option<Duration>,
     /// Which rule said so.
-    pub rule: String,
+    pub rule: Cow<'static, str>,
     /// Its status, 0 if there was none.
     pub status: u16,
     /// What the upstream said, first line.
@@ -52,7 +52,7 @@ impl Observation {
             class: verdict.class,
             certainty: verdict.certainty,
             hint: verdict.delay,
-            rule: verdict.rule.clone().into_owned(),
+            rule: verdict.rule.clone(),
             status: verdict.error.status,
             evidence: first_line(&verdict.error.message),
         }

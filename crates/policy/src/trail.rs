@@ -201,6 +201,12 @@ impl Trail {
         }
     }
 
+    /// Forgets the story; the room for it stays.
+    pub(crate) fn begin_again(&mut self) {
+        self.notes.clear();
+        (self.dropped, self.skips) = (0, 0);
+    }
+
     /// Hands the notes over and begins anew.
     pub(crate) fn take(&mut self) -> Self {
         std::mem::replace(self, Self::new(Arc::clone(&self.layout)))

@@ -141,7 +141,7 @@ fn n1_what_is_shown_is_what_is_remembered_whatever_meets() {
         let key = ScopeKey::Candidate(candidate);
         let entry = |since: Moment| Suspension {
             class: ErrorClass::QuotaExhausted,
-            rule: "test/rule".to_owned(),
+            rule: "test/rule".into(),
             since,
             until: since + Duration::from_secs(60),
             hinted_until: Moment::ZERO,

@@ -125,9 +125,10 @@ impl Board {
         word.store(gate.to_word(), Ordering::Release);
     }
 
+    /// Operation and candidate of a slot that lies beyond those that are always there.
     fn overlaid(&self, slot: Slot) -> (usize, usize) {
-        let beyond = slot.0 as usize - self.gates.len();
-        let candidates = (self.layout.candidate_count() as usize).max(1);
-        (beyond / candidates, beyond % candidates)
+        let beyond = slot.0 - self.layout.operation_slot(0, Operation::ALL[0]).0;
+        let candidates = self.layout.candidate_count().max(1);
+        ((beyond / candidates) as usize, (beyond % candidates) as usize)
     }
 }

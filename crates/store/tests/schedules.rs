@@ -56,7 +56,7 @@ fn world(credentials: u32, in_flight_max: Option<u32>) -> World {
 fn entry(at: u64, due: u64) -> Suspension {
     Suspension {
         class: standin_core::ErrorClass::QuotaExhausted,
-        rule: "test".to_owned(),
+        rule: "test".into(),
         since: Moment::from_secs(at),
         until: Moment::from_secs(due),
         hinted_until: Moment::ZERO,

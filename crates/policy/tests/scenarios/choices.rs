@@ -341,3 +341,21 @@ fn what_blames_one_operation_of_one_candidate_is_shown_there_and_nowhere_else() 
         assert_eq!(shut(), known, "{key}");
     }
 }
+
+#[test]
+fn a_request_in_the_place_of_another_knows_nothing_of_it() {
+    let mut world = World::new("c1/m1 c1/m2 c2/m2 c3/m1");
+    let (mut flight, _) = world.begin("later=talk by=60s");
+    let mut answers =
+        ["timeout", "capability_mismatch", "rate_limited(2s)", "server_error"].into_iter().cycle();
+    while world.advance(&mut flight).is_none() {
+        world.answer(&mut flight, answers.next().unwrap());
+    }
+    assert!(flight.run.attempts() >= 4, "{}", flight.path);
+    let ask = standin_policy::Ask::new(Operation::Messages, 7);
+    let route = world.routing().resolve("P").unwrap();
+    let params = std::sync::Arc::clone(flight.run.params());
+    let fresh = standin_policy::Run::new(world.shared_routing(), params, route, ask.clone());
+    flight.run.begin_again(ask);
+    assert_eq!(format!("{:?}", flight.run), format!("{fresh:?}"));
+}

@@ -191,7 +191,7 @@ fn s022_a_suspended_account_is_out_as_a_whole_and_the_operator_sees_why() {
         (shown.key.scope(), shown.suspension.evidence.as_str()),
         (Scope::Credential, "permission happened")
     );
-    assert_eq!((shown.suspension.rule.as_str(), shown.suspension.status), ("test/rule", 400));
+    assert_eq!((&*shown.suspension.rule, shown.suspension.status), ("test/rule", 400));
 }
 
 #[test]

@@ -209,7 +209,7 @@ fn entries() -> impl Strategy<Value = Vec<Suspension>> {
     let entry = (0..50_u64, 0..500_u64, 0..500_u64, 0..9_u32, 400..403_u16, 0..3_u8);
     let entry = entry.prop_map(|(since, length, probe, strikes, status, words)| Suspension {
         class: ErrorClass::QuotaExhausted,
-        rule: format!("rule-{words}"),
+        rule: format!("rule-{words}").into(),
         since: Moment::from_secs(since),
         until: Moment::from_secs(since + length),
         hinted_until: Moment::from_secs(since + probe % 100),
@@ -264,7 +264,7 @@ proptest! {
             class: ErrorClass::RateLimited,
             certainty: Certainty::Firm,
             hint: hint.map(Duration::from_secs),
-            rule: "rule".to_owned(),
+            rule: "rule".into(),
             status: 429,
             evidence: String::new(),
         };
