@@ -23,6 +23,11 @@ pub(crate) trait Contestant {
     /// Begins a request; `seed` is its own.
     fn begin(&mut self, seed: u64) -> Self::Flight;
 
+    /// Begins a request in the place of one that is over.
+    fn begin_again(&mut self, flight: &mut Self::Flight, seed: u64) {
+        *flight = self.begin(seed);
+    }
+
     /// Where it goes now. After [`Move::Call`], [`Contestant::record`] comes before the next question.
     fn next(&mut self, flight: &mut Self::Flight, now: Moment) -> Result<Move, Violation>;
 

@@ -11,6 +11,7 @@ mod day;
 mod dice;
 mod figures;
 mod report;
+mod scene;
 mod standin;
 mod told;
 mod truth;

@@ -76,6 +76,12 @@ impl Contestant for Standin {
         Flight { run, witness: Witness::default(), admission: None }
     }
 
+    fn begin_again(&mut self, flight: &mut Flight, seed: u64) {
+        flight.run.begin_again(Ask::new(OPERATION, seed));
+        flight.witness.begin_again();
+        flight.admission = None;
+    }
+
     fn next(&mut self, flight: &mut Flight, now: Moment) -> Result<Move, Violation> {
         let ready = step(&mut flight.run, &self.memory, now);
         self.memory.complaint()?;

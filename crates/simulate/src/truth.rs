@@ -1,6 +1,6 @@
 //! What is really the case in one world with one seed: who would serve at which moment, and what the others say.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, cell::Cell, time::Duration};
 
 use standin_core::{
     Certainty, ErrorClass, Evidence, Failure, Layer, Moment, Outcome, Progress, Scope, UpstreamError, Verdict,
@@ -42,6 +42,8 @@ pub(crate) struct Truth {
     used: Vec<(u64, u32)>,
     random_5xx: f64,
     unknown_fate: f64,
+    /// Who would have served when it was last asked.
+    server: Cell<u32>,
 }
 
 impl Truth {
@@ -97,6 +99,7 @@ impl Truth {
             used: vec![(0, 0); credentials],
             random_5xx: faults.random_5xx,
             unknown_fate: faults.unknown_fate,
+            server: Cell::new(0),
         }
     }
 
@@ -140,7 +143,14 @@ impl Truth {
 
     /// Whether anybody would serve at this moment.
     pub(crate) fn is_servable(&self, now: Moment) -> bool {
-        (0..self.candidates()).any(|candidate| self.trouble(candidate, now).is_none())
+        let would_serve = |candidate: &u32| self.trouble(*candidate, now).is_none();
+        // Nearly always it is who it was: most of a day passes between two changes of who serves.
+        if would_serve(&self.server.get()) {
+            return true;
+        }
+        let found = (0..self.candidates()).find(would_serve);
+        found.into_iter().for_each(|candidate| self.server.set(candidate));
+        found.is_some()
     }
 
     /// Whether this call ends in a fault that nothing predicts.

@@ -3,7 +3,12 @@
 //! They are checked from outside: by what a request was seen to do, and by a memory that looks at everything that is
 //! read from it and written to it.
 
-use std::{cell::RefCell, collections::HashMap, error, fmt, sync::Arc};
+use std::{
+    cell::RefCell,
+    collections::{HashMap, VecDeque},
+    error, fmt,
+    sync::Arc,
+};
 
 use standin_core::{
     AffinityKey, Blame, Candidate, Claim, CredentialId, Entry, ErrorClass, Gate, Healing, Layout, Memory,
@@ -51,6 +56,13 @@ pub(crate) struct Witness {
 }
 
 impl Witness {
+    /// Another request comes in the place of this one.
+    pub(crate) fn begin_again(&mut self) {
+        let Self { attempts, tried, has_callers_fault } = self;
+        (*attempts, *has_callers_fault) = (0, false);
+        tried.clear();
+    }
+
     /// No candidate twice in a round, nothing after a caller's fault, never more attempts than allowed.
     pub(crate) fn attempt(&mut self, attempt: &Attempt, params: &Params) -> Result<(), Violation> {
         let refuse = |what: &str| Err(Violation::new(what, attempt.started));
@@ -102,7 +114,7 @@ pub(crate) struct Watched {
     session: Session,
     pub(crate) layout: Arc<Layout>,
     /// Every state of an entry since it was last lifted, oldest first.
-    history: RefCell<HashMap<(ScopeKey, ErrorClass), Vec<Suspension>>>,
+    history: RefCell<HashMap<(ScopeKey, ErrorClass), VecDeque<Suspension>>>,
     complaint: RefCell<Option<Violation>>,
 }
 
@@ -113,6 +125,10 @@ impl Watched {
 
     /// The first thing that was seen to be wrong.
     pub(crate) fn complaint(&self) -> Result<(), Violation> {
+        // Asked after every step, and next to never is there one.
+        if self.complaint.borrow().is_none() {
+            return Ok(());
+        }
         self.complaint.borrow_mut().take().map_or(Ok(()), Err)
     }
 
@@ -164,19 +180,21 @@ impl Watched {
         }
         let mut history = self.history.borrow_mut();
         let states = history.entry((key.clone(), new.class)).or_default();
-        if states.last() != old {
+        if states.back() != old {
             states.clear();
             states.extend(old.cloned());
         }
-        states.push(new.clone());
-        if states.len() > HISTORY_MAX {
-            states.remove(0);
-        }
-        let backwards = states.iter().rev().cloned().reduce(merge);
-        let twice = states.iter().chain(states.iter()).cloned().reduce(merge);
-        if backwards.as_ref() != Some(new) || twice.as_ref() != Some(new) {
+        // Joined from the oldest on it came to the newest at each step before this one. So what is left to see is that
+        // this step does, that a repetition of any changes nothing, and with that, that backwards comes to the same.
+        let is_next = states.back().is_none_or(|last| merge(last.clone(), new.clone()) == *new);
+        let is_last = states.iter().chain([new]).all(|state| merge(new.clone(), state.clone()) == *new);
+        if !is_next || !is_last {
             self.complain("the order in which failures are learnt changes what is known", new.since);
         }
+        if states.len() == HISTORY_MAX {
+            states.pop_front();
+        }
+        states.push_back(new.clone());
     }
 }
 
@@ -223,9 +241,11 @@ impl Memory for Watched {
 
     fn admit(&self, claim: &Claim, now: Moment) -> Result<Admission, Refusal> {
         let path = self.layout.path(claim.candidate, claim.operation);
-        let before = path.map(|slot| self.session.gate(slot));
+        let is_open = path.iter().all(|slot| self.session.gate(*slot).is_open());
+        // What is open to all may be entered on any footing; nearly always all of it is.
+        let before = (!is_open).then(|| path.map(|slot| self.session.gate(slot)));
         let admission = self.session.admit(claim, now)?;
-        self.check_entry(claim, before, now);
+        before.into_iter().for_each(|before| self.check_entry(claim, before, now));
         Ok(admission)
     }
 
