@@ -1,7 +1,5 @@
 //! What a person reads after a comparison, and what is said to one who asks for what is not there.
 
-#![expect(clippy::unwrap_used, reason = "a helper of tests fails by panicking")]
-
 use std::{fs, path::Path, time::SystemTime};
 
 use standin_core::{Clock, Moment};
