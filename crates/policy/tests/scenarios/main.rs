@@ -25,3 +25,4 @@ mod resorts;
 mod rounds;
 mod selection;
 mod transcript;
+mod waits;
