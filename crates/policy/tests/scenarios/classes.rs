@@ -1,6 +1,6 @@
 //! Scenarios 1 to 27 as far as they follow from a class; reading the class is the classifier's.
 
-use standin_core::{Scope, UpstreamError};
+use standin_core::{Layer, Scope, UpstreamError};
 
 use crate::transcript::{World, check, failure};
 
@@ -93,6 +93,23 @@ fn s015_the_same_words_of_two_credentials_are_the_requests_fault_and_cool_neithe
 #[test]
 fn s015_the_same_words_of_one_credential_prove_nothing() {
     check("c1/m1 c1/m2 c1/m3", "server_error#77 server_error#77 ok => c1/m1 c1/m2 c1/m3 | served");
+}
+
+#[test]
+fn the_same_words_from_two_credentials_are_the_requests_own_unless_all_they_say_is_that_the_server_failed() {
+    for (message, is_final) in [("cannot unpack tool 7", true), ("Internal server error, retry", false)] {
+        let mut world = World::new("c1/m1 c2/m1 c3/m1");
+        let (mut flight, _) = world.begin("");
+        for _ in 0..2 {
+            assert_eq!(world.advance(&mut flight), None, "{message}: {}", flight.path);
+            let mut failed = failure("server_error#77");
+            failed.verdict.layer = Layer::Generic;
+            failed.verdict.matched = "server_error".to_owned();
+            failed.verdict.error.message = message.to_owned();
+            world.fail(&mut flight, failed);
+        }
+        assert_eq!(world.advance(&mut flight).is_some(), is_final, "{message}: {}", flight.path);
+    }
 }
 
 #[test]

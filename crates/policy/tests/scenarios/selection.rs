@@ -173,6 +173,22 @@ fn s107_a_limit_of_the_account_that_passes_is_a_passing_block_too() {
 }
 
 #[test]
+fn s107_a_limit_that_a_probe_has_shown_to_be_over_moves_no_conversation() {
+    let mut world = World::with("c1/m1 c2/m1", |declared, _| declared.credentials[0].in_flight_max = Some(1));
+    world.tells(
+        "later=talk ok => c1/m1 | served
+         pin=c1 quota_exhausted@credential(5h) => c1/m1 | quota_exhausted 18000s
+         +10m",
+    );
+    let (mut probe, _) = world.begin("pin=c1");
+    assert_eq!(world.advance(&mut probe), None);
+    world.content(&probe);
+    world.tells("later=talk ok => c2/m1 | served");
+    world.answer(&mut probe, "ok");
+    world.tells("later=talk ok => c1/m1 | served");
+}
+
+#[test]
 fn s107_a_failure_of_the_credential_moves_the_conversation_for_good() {
     check(
         "c1/m1 c2/m1 c3/m1",

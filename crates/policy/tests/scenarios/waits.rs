@@ -188,6 +188,8 @@ fn an_attempt_names_the_number_of_whom_it_calls() {
         assert_eq!(world.advance(&mut flight), None);
         let attempt = flight.run.current().unwrap();
         assert_eq!(world.routing().layout().candidate(attempt.candidate()).to_string(), name);
+        world.answer(&mut flight, "ok");
+        assert_eq!(flight.run.last_candidate().unwrap().to_string(), name, "also when it is over");
     }
 }
 
