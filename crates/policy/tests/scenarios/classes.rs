@@ -96,19 +96,30 @@ fn s015_the_same_words_of_one_credential_prove_nothing() {
 }
 
 #[test]
-fn the_same_words_from_two_credentials_are_the_requests_own_unless_all_they_say_is_that_the_server_failed() {
-    for (message, is_final) in [("cannot unpack tool 7", true), ("Internal server error, retry", false)] {
+fn two_credentials_that_fail_alike_are_the_requests_fault_only_where_words_of_a_5xx_say_something_unknown() {
+    for (answer, layer, status, message, is_final) in [
+        ("server_error#77", Layer::Status, 500, "", true),
+        ("server_error#77", Layer::Generic, 500, "cannot unpack tool 7", true),
+        ("server_error#77", Layer::Generic, 500, "Internal server error, retry", false),
+        ("server_error#77", Layer::Wording, 500, "cannot unpack tool 7", false),
+        ("server_error#0", Layer::Status, 500, "", false),
+        ("server_error#77", Layer::Status, 200, "", false),
+        ("overloaded#77", Layer::Status, 503, "", false),
+        ("rate_limited#77", Layer::Status, 429, "", false),
+    ] {
         let mut world = World::new("c1/m1 c2/m1 c3/m1");
         let (mut flight, _) = world.begin("");
         for _ in 0..2 {
-            assert_eq!(world.advance(&mut flight), None, "{message}: {}", flight.path);
-            let mut failed = failure("server_error#77");
-            failed.verdict.layer = Layer::Generic;
+            assert_eq!(world.advance(&mut flight), None, "{answer} {message}: {}", flight.path);
+            let mut failed = failure(answer);
+            failed.verdict.layer = layer;
             failed.verdict.matched = "server_error".to_owned();
+            failed.verdict.error.status = status;
             failed.verdict.error.message = message.to_owned();
             world.fail(&mut flight, failed);
         }
-        assert_eq!(world.advance(&mut flight).is_some(), is_final, "{message}: {}", flight.path);
+        let ending = world.advance(&mut flight);
+        assert_eq!(ending.is_some(), is_final, "{answer} {status} {layer:?} {message}: {}", flight.path);
     }
 }
 
