@@ -5,7 +5,7 @@ use std::time::Duration;
 use standin_core::{Candidate, ScopeKey};
 use standin_policy::{Cause, Ending, Family};
 
-use crate::transcript::{World, check};
+use crate::transcript::{World, check, route};
 
 fn report(world: &mut World, words: &str) -> standin_policy::Report {
     let (mut flight, answers) = world.begin(words);
@@ -47,6 +47,21 @@ fn s118_a_suspension_never_changes_the_list_of_models() {
     let before = world.routing().listed().to_vec();
     world.tells("model_unsupported => c1/m1 | model_unsupported 43200s");
     assert_eq!(world.routing().listed(), before);
+}
+
+#[test]
+fn a_listed_name_says_how_much_it_holds_at_most_and_who_is_behind_it_each_once() {
+    let world = World::with("a:c1/m1 a:c2/m1 b:c3/m2", |declared, _| {
+        declared.routes.push(route("a/m1 b/m2"));
+        declared.models[0].context_tokens = Some(32_000);
+        declared.models[1].context_tokens = Some(8_000);
+    });
+    let routing = world.routing();
+    let name = routing.resolve("P").unwrap();
+    assert_eq!(routing.context_tokens(name), Some(32_000));
+    assert_eq!(routing.context_tokens(routing.resolve("b/m2").unwrap()), Some(8_000));
+    assert_eq!(routing.targets(name), [("a".into(), "m1".into()), ("b".into(), "m2".into())]);
+    assert_eq!(routing.candidates(name).collect::<Vec<_>>(), [0, 1, 2]);
 }
 
 #[test]
