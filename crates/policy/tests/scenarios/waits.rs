@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use standin_core::Moment;
-use standin_policy::{Cause, Ending, Ready, Report, Stop, Wake, step};
+use standin_core::{Memory, Moment, Refusal};
+use standin_policy::{Cause, Ending, Ready, Report, Step, Stop, Wake, step};
 
 use crate::transcript::{Flight, World, check};
 
@@ -120,6 +120,20 @@ fn nobody_asks_a_last_resort_while_a_probe_or_room_may_open_a_path() {
     let (mut inside, _) = world.begin("pin=c2");
     assert_eq!(world.advance(&mut inside), None);
     world.tells("=> | suspended quota_exhausted");
+}
+
+#[test]
+fn of_two_that_saw_the_last_place_free_only_one_gets_it() {
+    let mut world = World::with("c1/m1", |declared, _| declared.credentials[0].in_flight_max = Some(2));
+    let (mut inside, _) = world.begin("");
+    assert_eq!(world.advance(&mut inside), None);
+    let mut flights = [world.begin("").0, world.begin("").0];
+    let claims = flights.each_mut().map(|flight| match flight.run.next(world.now, world.session()) {
+        Step::Attempt(attempt) => attempt.claim,
+        other => panic!("{other:?}"),
+    });
+    let held = claims.map(|claim| world.session().admit(&claim, world.now));
+    assert!(matches!(held, [Ok(_), Err(Refusal::NoRoom)]), "{held:?}");
 }
 
 /// Nothing comes with time, and nobody waits: only requests bring tokens, and there is room for one.
