@@ -19,6 +19,7 @@ mod ladders;
 #[cfg(not(mutants))]
 mod model;
 mod pools;
+mod reloads;
 #[cfg(not(mutants))]
 mod replay;
 mod resorts;
