@@ -280,3 +280,81 @@ impl Memory for Watched {
         self.session.bind(key, candidate, started, now);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use standin_core::Manner;
+    use standin_policy::{Credential, Declarations, Model, Routing, Upstream};
+    use standin_store::Store;
+
+    use super::*;
+
+    const NOW: Moment = Moment::from_secs(1000);
+
+    fn attempt(round: u32, candidate: u32, how: How) -> Attempt {
+        let claim = Claim {
+            candidate,
+            operation: Operation::ChatCompletions,
+            entry: Entry::Free,
+            takes_token: false,
+            feeds_budget: false,
+            turn: None,
+            member_turn: None,
+        };
+        Attempt { number: 1, round, started: NOW, how, renews: how == How::Renewed, claim }
+    }
+
+    #[test]
+    fn an_attempt_that_breaks_a_rule_is_noticed() {
+        let params = Params { attempts_max: 4, rounds: 1, ..Params::default() };
+        let broken = |attempts: &[Attempt]| {
+            let mut witness = Witness::default();
+            attempts.iter().find_map(|one| witness.attempt(one, &params).err()).map(|found| found.what)
+        };
+        let turn = |round, candidate| attempt(round, candidate, How::Turn);
+        assert_eq!(broken(&[turn(0, 1), attempt(0, 1, How::Renewed), turn(0, 2), turn(1, 1)]), None);
+        let twice = broken(&[turn(0, 1), turn(0, 2), turn(0, 1)]);
+        assert_eq!(twice.as_deref(), Some("a candidate is used twice in a round"));
+        let many = broken(&[turn(0, 1), turn(0, 2), turn(0, 3), turn(0, 4), turn(0, 5)]);
+        assert_eq!(many.as_deref(), Some("a request makes more attempts than attempts_max"));
+        let rounds = broken(&[turn(0, 1), turn(1, 1), turn(2, 1)]);
+        assert_eq!(rounds.as_deref(), Some("a request opens more rounds than it may"));
+    }
+
+    #[test]
+    fn an_entry_that_its_path_does_not_allow_is_noticed() {
+        let declared = Declarations {
+            upstreams: vec![Upstream::new("up")],
+            credentials: vec![Credential::new("c1", "up")],
+            models: vec![Model::new("up", "m1")],
+            routes: vec![],
+        };
+        let layout = Arc::clone(Routing::build(&declared).unwrap().layout());
+        let session = Store::new(Params::default().limits()).adopt(Arc::clone(&layout), |_| true);
+        let watched = Watched::new(session, layout);
+        let (due, later) = (NOW, Moment::from_secs(1001));
+        let shut = Gate::shut;
+        for (entry, gate, complaint) in [
+            (Entry::Free, shut(later, Manner::Hard).opened(), None),
+            (Entry::Free, shut(due, Manner::Hard), Some("a suspended path is used as a free one")),
+            (Entry::SoftLast, shut(later, Manner::Soft), None),
+            (
+                Entry::SoftLast,
+                shut(later, Manner::Hard),
+                Some("a hard suspension is passed over as if it were soft"),
+            ),
+            (Entry::Probe, shut(due, Manner::Hard), None),
+            (Entry::Probe, shut(later, Manner::Soft), None),
+            (Entry::Probe, shut(later, Manner::Hard), Some("a path is probed before it is due")),
+            (Entry::Probe, shut(due, Manner::Hard).probing(), Some("two requests probe one path")),
+            (Entry::LastResort, shut(later, Manner::Hard), None),
+            (Entry::LastResort, shut(later, Manner::Hard).probing(), Some("two requests probe one path")),
+        ] {
+            let mut before = [Gate::CLEAN; 6];
+            before[3] = gate;
+            watched.check_entry(&Claim { entry, ..attempt(0, 0, How::Turn).claim }, before, NOW);
+            let found = watched.complaint().err().map(|found| found.what);
+            assert_eq!(found.as_deref(), complaint, "{entry:?}, {gate:?}");
+        }
+    }
+}
