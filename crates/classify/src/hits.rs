@@ -3,89 +3,31 @@
 //! It is told of spellings in the order in which they stand, and never looks at the text itself.
 
 use crate::{
+    index::{Chain, Index, SLOTS, Sizes, Slot, Spelling, Tail},
     matching::Candidates,
     rule::{RULES, Rule},
 };
 
 /// Bytes that `..` in a phrase may stand for.
-const GAP_BYTES_MAX: u32 = 90;
-/// Conditions of a rule that phrases can fulfil.
-const SLOTS: usize = 4;
+const GAP_BYTES_MAX: usize = 90;
 
-/// A condition of a rule that phrases can fulfil.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Slot {
-    Text,
-    Also,
-    Unless,
-    Words,
-}
-
-impl Slot {
-    /// The number of this condition of the rule with the number `rule` among all conditions.
-    pub(crate) const fn of(self, rule: usize) -> usize {
-        rule * SLOTS + self as usize
-    }
-}
-
-/// The beginning that phrases share, up to some segment. Phrases of many rules begin alike, so that most of what a text
-/// begins is noted once for all of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Chain(pub(crate) u16);
-
-/// A spelling that carries a beginning on.
+/// Where a spelling stands.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Link {
-    /// What must stand before it, if it is not the first.
-    pub(crate) before: Option<Chain>,
-    /// What then stands there.
-    pub(crate) chain: Chain,
-}
-
-/// A spelling that completes a phrase.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct End {
-    /// What must stand before it, if it is the whole phrase.
-    pub(crate) before: Option<Chain>,
-    /// The number of the condition that the phrase fulfils, as of [`Slot::of`].
-    pub(crate) condition: u16,
-    /// Which phrase of the condition.
-    pub(crate) pattern: u16,
-}
-
-/// All that one spelling is to the phrases of one kind of text.
-#[derive(Debug)]
-pub(crate) struct Places {
-    /// Its number among all spellings of all kinds of text.
-    pub(crate) number: usize,
-    pub(crate) ends: Vec<End>,
-    /// Later segments first, so that one spelling cannot be two links of one chain.
-    pub(crate) links: Vec<Link>,
-}
-
-/// How much there is to take notes of.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Sizes {
-    pub(crate) chains: usize,
-    pub(crate) spellings: usize,
-}
-
-/// Where a spelling stands: its bytes, and the numbers of the statements it begins and ends in.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Span {
-    pub(crate) start: u32,
-    pub(crate) end: u32,
-    pub(crate) from: u32,
-    pub(crate) to: u32,
+pub(crate) struct Place {
+    pub(crate) start: usize,
+    /// How many bytes it is of.
+    pub(crate) len: usize,
+    /// Where the statement begins that it begins in.
+    pub(crate) statement: usize,
 }
 
 /// Where a beginning stands that later segments may carry on.
 #[derive(Debug, Clone, Copy, Default)]
 struct Begun {
-    start: u32,
-    end: u32,
-    /// The statement it ends in.
-    statement: u32,
+    start: usize,
+    end: usize,
+    /// Where the statement begins that it ends in.
+    statement: usize,
 }
 
 /// The two nearest places where a beginning stands.
@@ -101,8 +43,8 @@ struct Nearest {
 struct Hit {
     round: u32,
     pattern: u16,
-    start: u32,
-    end: u32,
+    start: usize,
+    end: usize,
 }
 
 /// All conditions that are fulfilled.
@@ -112,7 +54,7 @@ pub(crate) struct Hits {
     round: u32,
     chains: Vec<Nearest>,
     conditions: Vec<Hit>,
-    /// The round in which all that a spelling completes was said already.
+    /// The round in which all phrases of a tail were said already.
     settled: Vec<u32>,
     pub(crate) touched: Candidates,
 }
@@ -132,69 +74,71 @@ impl Hits {
 
     /// Makes room for all there is to note, once.
     pub(crate) fn prepare(&mut self, sizes: Sizes) {
-        if self.settled.len() != sizes.spellings {
+        if self.settled.len() != sizes.tails {
             self.chains.resize(sizes.chains, Nearest::default());
             self.conditions.resize(RULES.len() * SLOTS, Hit::default());
-            self.settled.resize(sizes.spellings, 0);
+            self.settled.resize(sizes.tails, 0);
         }
     }
 
     /// Where the phrase stands that fulfils a condition of the rule with this number.
     pub(crate) fn hit(&self, rule: usize, slot: Slot) -> Option<(usize, usize)> {
         let hit = self.conditions.get(slot.of(rule))?;
-        (hit.round == self.round).then_some((hit.start as usize, hit.end as usize))
+        (hit.round == self.round).then_some((hit.start, hit.end))
     }
 
-    /// Whether a spelling has nothing more to say.
-    pub(crate) fn is_settled(&self, places: &Places) -> bool {
-        places.links.is_empty() && self.settled[places.number] == self.round
-    }
-
-    /// Notes a spelling that stands at `span`.
-    pub(crate) fn found(&mut self, places: &Places, span: Span) {
-        let is_settled = places.ends.iter().fold(true, |is_settled, end| is_settled & self.end(end, span));
-        if is_settled {
-            self.settled[places.number] = self.round;
+    /// Notes a spelling that stands at `place`.
+    #[inline]
+    pub(crate) fn found(&mut self, index: &Index, spelling: Spelling, place: Place) {
+        let end = place.start + place.len;
+        for tail in index.tails(spelling) {
+            let settled = self.settled.get(usize::from(tail.number));
+            if settled.is_some_and(|round| *round != self.round)
+                && let Some(start) = self.begin(tail.before, place)
+            {
+                self.complete(index, *tail, (start, end));
+            }
         }
-        for link in &places.links {
-            let Some(start) = self.begin(link.before, span) else { continue };
-            let nearest = &mut self.chains[usize::from(link.chain.0)];
+        for link in index.links(spelling) {
+            let Some(start) = self.begin(link.before, place) else { continue };
+            let inside = usize::from(spelling.last_statement);
+            let statement = if inside == 0 { place.statement } else { place.start + inside };
+            let Some(nearest) = self.chains.get_mut(usize::from(link.chain.0)) else { continue };
             let before = if nearest.round == self.round { nearest.last } else { Begun::default() };
-            let last = Begun { start, end: span.end, statement: span.to };
-            *nearest = Nearest { round: self.round, last, before };
+            *nearest = Nearest { round: self.round, last: Begun { start, end, statement }, before };
         }
     }
 
-    /// Notes the end of a phrase; answers whether its condition needs to hear no more of this phrase.
-    fn end(&mut self, end: &End, span: Span) -> bool {
-        let condition = usize::from(end.condition);
-        let hit = &self.conditions[condition];
-        if hit.round == self.round && hit.pattern <= end.pattern {
-            // An earlier phrase says already what this one could say.
-            return true;
+    /// Notes all phrases of a tail; that happens once in a round.
+    #[inline(never)]
+    fn complete(&mut self, index: &Index, tail: Tail, (start, end): (usize, usize)) {
+        for said in index.ends(tail) {
+            let condition = usize::from(said.condition);
+            let hit = &mut self.conditions[condition];
+            if hit.round == self.round && hit.pattern <= said.pattern {
+                // An earlier phrase says already what this one could say.
+                continue;
+            }
+            *hit = Hit { round: self.round, pattern: said.pattern, start, end };
+            let rule = condition / SLOTS;
+            if calls(&RULES[rule], condition % SLOTS) {
+                self.touched.add(rule);
+            }
         }
-        let Some(start) = self.begin(end.before, span) else { return false };
-        self.conditions[condition] = Hit { round: self.round, pattern: end.pattern, start, end: span.end };
-        let rule = condition / SLOTS;
-        if calls(&RULES[rule], condition % SLOTS) {
-            self.touched.add(rule);
-        }
-        true
+        self.settled[usize::from(tail.number)] = self.round;
     }
 
     /// Where the phrase begins that this spelling continues.
-    fn begin(&self, before: Option<Chain>, span: Span) -> Option<u32> {
-        let Some(chain) = before else { return Some(span.start) };
-        let nearest = &self.chains[usize::from(chain.0)];
+    #[inline]
+    fn begin(&self, before: Option<Chain>, place: Place) -> Option<usize> {
+        let Some(chain) = before else { return Some(place.start) };
+        let nearest = self.chains.get(usize::from(chain.0)).filter(|nearest| nearest.round == self.round)?;
         let is_near = |begun: &&Begun| {
             begun.end > 0
-                && begun.end <= span.start
-                && span.start - begun.end <= GAP_BYTES_MAX
-                && begun.statement == span.from
+                && begun.end <= place.start
+                && place.start - begun.end <= GAP_BYTES_MAX
+                && begun.statement == place.statement
         };
-        if nearest.round != self.round {
-            return None;
-        }
         [&nearest.last, &nearest.before].into_iter().find(is_near).map(|begun| begun.start)
     }
 }
@@ -207,23 +151,43 @@ fn calls(rule: &Rule, slot: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::{End, Link, Parts};
 
-    const SIZES: Sizes = Sizes { chains: 1, spellings: 2 };
     const CONDITION: u16 = Slot::Text as u16;
 
-    fn span(start: u32, end: u32, statement: u32) -> Span {
-        Span { start, end, from: statement, to: statement }
+    fn span(start: usize, end: usize, statement: usize) -> Place {
+        Place { start, len: end - start, statement }
+    }
+
+    /// The phrases that a spelling completes behind a beginning, and the beginnings that it is itself.
+    type Said = (&'static [(Option<Chain>, u16)], &'static [Chain]);
+
+    /// What such spellings are to phrases, and notes of them.
+    fn noted(spellings: &[Said]) -> (Index, Hits) {
+        let (mut index, mut sizes) = (Index::default(), Sizes { chains: 1, ..Sizes::default() });
+        for (ends, links) in spellings {
+            let end =
+                |(before, pattern): &(_, u16)| (*before, End { condition: CONDITION, pattern: *pattern });
+            let link = |chain: &Chain| (0, Link { before: None, chain: *chain });
+            let parts =
+                Parts { ends: ends.iter().map(end).collect(), links: links.iter().map(link).collect() };
+            index.add(false, 0, parts, &mut sizes).unwrap();
+        }
+        let mut hits = Hits::default();
+        hits.clear();
+        hits.prepare(sizes);
+        (index, hits)
+    }
+
+    fn find(hits: &mut Hits, index: &Index, number: usize, span: Place) {
+        hits.found(index, index.spelling(number).unwrap(), span);
     }
 
     /// Whether a phrase of two segments is complete after these two spellings.
-    fn completes(first: Span, second: Span) -> bool {
-        let mut hits = Hits::default();
-        hits.clear();
-        hits.prepare(SIZES);
-        let link = Link { before: None, chain: Chain(0) };
-        hits.found(&Places { number: 0, ends: vec![], links: vec![link] }, first);
-        let end = End { before: Some(Chain(0)), condition: CONDITION, pattern: 0 };
-        hits.found(&Places { number: 1, ends: vec![end], links: vec![] }, second);
+    fn completes(first: Place, second: Place) -> bool {
+        let (index, mut hits) = noted(&[(&[], &[Chain(0)]), (&[(Some(Chain(0)), 0)], &[])]);
+        find(&mut hits, &index, 0, first);
+        find(&mut hits, &index, 1, second);
         hits.hit(0, Slot::Text).is_some()
     }
 
@@ -238,31 +202,35 @@ mod tests {
 
     #[test]
     fn a_spelling_is_heard_until_the_first_phrase_is_said() {
-        let end = |pattern| End { before: None, condition: CONDITION, pattern };
-        let late = &Places { number: 0, ends: vec![end(1)], links: vec![] };
-        let early = &Places { number: 1, ends: vec![end(0)], links: vec![] };
-        let mut hits = Hits::default();
-        hits.clear();
-        hits.prepare(SIZES);
-        hits.found(late, span(0, 5, 0));
-        hits.found(late, span(6, 11, 0));
+        let (late, early) = (0, 1);
+        let (index, mut hits) = noted(&[(&[(None, 1)], &[]), (&[(None, 0)], &[])]);
+        find(&mut hits, &index, late, span(0, 5, 0));
+        find(&mut hits, &index, late, span(6, 11, 0));
         assert_eq!(hits.hit(0, Slot::Text), Some((0, 5)), "the first place counts");
-        hits.found(early, span(12, 17, 0));
-        hits.found(late, span(18, 23, 0));
+        find(&mut hits, &index, early, span(12, 17, 0));
+        find(&mut hits, &index, late, span(18, 23, 0));
         assert_eq!(hits.hit(0, Slot::Text), Some((12, 17)), "the first phrase counts");
     }
 
     #[test]
+    fn a_spelling_is_heard_until_its_beginning_stands_before_it() {
+        let (index, mut hits) = noted(&[(&[], &[Chain(0)]), (&[(Some(Chain(0)), 0)], &[])]);
+        find(&mut hits, &index, 1, span(0, 5, 0));
+        assert_eq!(hits.hit(0, Slot::Text), None);
+        find(&mut hits, &index, 0, span(6, 9, 0));
+        find(&mut hits, &index, 1, span(10, 15, 0));
+        find(&mut hits, &index, 1, span(16, 21, 0));
+        assert_eq!(hits.hit(0, Slot::Text), Some((6, 15)));
+    }
+
+    #[test]
     fn nothing_of_an_earlier_answer_counts() {
-        let end = End { before: None, condition: CONDITION, pattern: 0 };
-        let places = &Places { number: 0, ends: vec![end], links: vec![] };
-        let mut hits = Hits::default();
+        let (index, mut hits) = noted(&[(&[(None, 0)], &[])]);
         for _ in 0..2 {
             hits.clear();
-            hits.prepare(SIZES);
             assert!(hits.hit(0, Slot::Text).is_none());
             assert_eq!(hits.touched.rules().count(), 0);
-            hits.found(places, span(0, 5, 0));
+            find(&mut hits, &index, 0, span(0, 5, 0));
             assert!(hits.hit(0, Slot::Text).is_some());
         }
     }

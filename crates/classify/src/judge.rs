@@ -4,7 +4,7 @@
 
 use crate::{
     Observed, Packs, Trust,
-    hits::Slot,
+    index::Slot,
     matching::{Candidates, Matcher},
     reading::Reading,
     rule::{FAMILIES, Order, Rule},

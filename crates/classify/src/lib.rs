@@ -12,14 +12,17 @@
 //! The crate deliberately knows no policy: it does not say whether to try again, and it suspends nothing. It does no
 //! IO and reads no clock.
 
+mod block;
 mod classifier;
 pub mod delay;
 mod document;
 mod envelope;
 mod field;
 mod hits;
+mod index;
 mod judge;
 mod matching;
+mod name;
 mod observed;
 mod operator;
 mod page;

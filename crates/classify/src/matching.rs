@@ -3,12 +3,18 @@
 //!
 //! What a phrase means is the rules' business, what follows from them the classifier's.
 
-use std::{collections::HashMap, sync::OnceLock};
+use std::sync::OnceLock;
+
+use regex::bytes::Regex;
+use wide::u8x16;
 
 use crate::{
+    block::{BLOCK, Near, is, mask, small, within},
     delay::CUES,
-    hits::{Chain, End, Hits, Link, Places, Sizes, Slot, Span},
-    rule::{ATOMS, Pattern, RULES, Rule},
+    hits::{Hits, Place},
+    index::{Index, Sizes, Slot},
+    page,
+    rule::{ATOMS, RULES, Rule},
     trie::Trie,
 };
 
@@ -16,16 +22,6 @@ use crate::{
 const FINDS_MAX: usize = 512;
 /// Words of the bit set over all rules.
 const RULE_WORDS: usize = RULES.len().div_ceil(64);
-
-/// What each byte is to a text.
-mod kind {
-    /// A part of a word.
-    pub(super) const LETTER: u8 = 1;
-    /// A spelling begins with it.
-    pub(super) const BEGINS: u8 = 1 << 1;
-    /// A statement may end with it.
-    pub(super) const STOP: u8 = 1 << 2;
-}
 
 /// The rules worth asking, one bit each.
 #[derive(Debug, Clone)]
@@ -68,30 +64,20 @@ pub(crate) enum Text {
     Codes,
 }
 
-/// One spelling, as far as one kind of text is concerned.
-#[derive(Debug)]
-struct Spelling {
-    /// Whether no letter may follow.
-    ends_word: bool,
-    /// How many statements end inside of it.
-    breaks: u32,
-    places: Places,
-}
-
 /// The compiled form of all packs.
 pub(crate) struct Matcher {
     spellings: Trie,
-    /// What each byte is, as bits of `kind`.
-    kinds: [u8; 256],
     /// What each spelling is to phrases about words.
-    words: Vec<Spelling>,
+    words: Index,
     /// What each spelling is to phrases about codes.
-    codes: Vec<Spelling>,
+    codes: Index,
     sizes: Sizes,
     /// Rules by whole code, sorted.
     by_code: Vec<(&'static str, u16)>,
     /// Rules that neither a phrase nor a whole code points at.
     always: Candidates,
+    /// What a firewall says.
+    challenges: Regex,
 }
 
 impl Matcher {
@@ -115,12 +101,16 @@ impl Matcher {
         }
         by_code.sort_unstable();
         let mut sizes = Sizes::default();
-        let words = index(&mut sizes, |rule| {
+        let words = Index::new(&mut sizes, |rule| {
             vec![(Slot::Text, rule.text), (Slot::Also, rule.also), (Slot::Unless, rule.unless)]
         })?;
-        let codes = index(&mut sizes, |rule| vec![(Slot::Words, rule.words)])?;
-        let kinds = kinds(&spellings);
-        Some(Self { spellings, kinds, words, codes, sizes, by_code, always })
+        let codes = Index::new(&mut sizes, |rule| vec![(Slot::Words, rule.words)])?;
+        Some(Self { spellings, words, codes, sizes, by_code, always, challenges: page::challenges()? })
+    }
+
+    /// Whether a page is a challenge or a block of Cloudflare's firewall.
+    pub(crate) fn is_challenge(&self, page: &[u8]) -> bool {
+        self.challenges.is_match(page)
     }
 
     /// Notes which phrases stand in `text`, and the places behind words that tell a delay.
@@ -128,32 +118,30 @@ impl Matcher {
         hits.prepare(self.sizes);
         let index = if which == Text::Words { &self.words } else { &self.codes };
         let bytes = text.as_bytes();
-        let mut scan = Scan { matcher: self, index, bytes, hits, cues, which, finds: 0, statement: 0 };
-        let mut next = 0;
-        while let Some(byte) = bytes.get(next) {
-            let start = next;
-            let kind = self.kinds[usize::from(*byte)];
-            // A spelling begins where a word or a sign does, never inside of either.
-            next += 1;
-            if kind & kind::LETTER != 0 {
-                next += bytes[next..].iter().take_while(|byte| self.is_letter(**byte)).count();
-                // Nothing begins or ends with a blank.
-                next += usize::from(bytes.get(next) == Some(&b' '));
-            }
-            if kind & kind::BEGINS != 0 {
-                self.spellings.walk(&bytes[start..], |number, len| scan.found(number, start, start + len));
+        let mut scan = Scan { spellings: &self.spellings, index, hits, cues, which, finds: 0 };
+        // Where the last statement began before the block.
+        let mut statement = 0;
+        for block in (0..bytes.len()).step_by(BLOCK) {
+            let ends = mask(bytes, block, ends_before);
+            let mut starts = mask(bytes, block, may_begin);
+            while starts != 0 {
+                let bit = starts.trailing_zeros();
+                starts &= starts - 1;
+                let start = block + bit as usize;
+                let Some(rest) = bytes.get(start..) else { break };
+                if !self.spellings.may_begin(rest) {
+                    continue;
+                }
+                let before = ends & ((1 << bit) - 1);
+                scan.walk(rest, start, if before == 0 { statement } else { begins_behind(block, before) });
                 if scan.finds >= FINDS_MAX {
-                    break;
+                    return;
                 }
             }
-            if kind & kind::STOP != 0 && ends_statement(*byte, bytes.get(next)) {
-                scan.statement += 1;
+            if ends != 0 {
+                statement = begins_behind(block, ends);
             }
         }
-    }
-
-    fn is_letter(&self, byte: u8) -> bool {
-        self.kinds[usize::from(byte)] & kind::LETTER != 0
     }
 
     /// The rules worth asking.
@@ -174,110 +162,65 @@ impl Matcher {
 
 /// One pass over one text.
 struct Scan<'a> {
-    matcher: &'a Matcher,
+    spellings: &'a Trie,
     /// What each spelling is to the phrases of this kind of text.
-    index: &'a [Spelling],
-    bytes: &'a [u8],
+    index: &'a Index,
     hits: &'a mut Hits,
     cues: &'a mut Vec<usize>,
     which: Text,
     finds: usize,
-    /// How many statements have ended.
-    statement: u32,
 }
 
 impl Scan<'_> {
-    /// Notes the spelling with this number. Most walks find nothing, so what finds cost is kept out of their way.
+    /// Notes all spellings that `rest` begins with, which stands at `start` in a statement that begins at `statement`.
+    /// Few places are worth it, so what it costs is kept out of the way of the others.
     #[inline(never)]
-    fn found(&mut self, number: u16, start: usize, end: usize) {
-        let Some(spelling) = self.index.get(usize::from(number)) else {
+    fn walk(&mut self, rest: &[u8], start: usize, statement: usize) {
+        let spellings = self.spellings;
+        spellings
+            .walk(rest, |number, len| self.found(usize::from(number), rest, Place { start, len, statement }));
+    }
+
+    /// Notes the spelling with this number at the beginning of `rest`.
+    #[inline(never)]
+    fn found(&mut self, number: usize, rest: &[u8], place: Place) {
+        let Some(spelling) = self.index.spelling(number) else {
             if self.which == Text::Words {
-                self.cues.push(end);
+                self.cues.push(place.start + place.len);
             }
             return;
         };
-        if spelling.ends_word && self.bytes.get(end).is_some_and(|byte| self.matcher.is_letter(*byte)) {
+        if spelling.ends_word && rest.get(place.len).is_some_and(u8::is_ascii_alphanumeric) {
             return;
         }
         self.finds += 1;
-        if !self.hits.is_settled(&spelling.places) {
-            let span = span(start, end, self.statement, spelling.breaks);
-            self.hits.found(&spelling.places, span);
-        }
+        self.hits.found(self.index, spelling, place);
     }
 }
 
-/// Sorts the segments of all phrases in `slots` by spelling; phrases that begin alike share their beginning.
-fn index(
-    sizes: &mut Sizes,
-    slots: impl Fn(&'static Rule) -> Vec<(Slot, &'static [Pattern])>,
-) -> Option<Vec<Spelling>> {
-    let mut ends = vec![Vec::new(); ATOMS.len()];
-    let mut links = vec![Vec::new(); ATOMS.len()];
-    let mut chains = HashMap::new();
-    for (rule, found) in RULES.iter().enumerate() {
-        for (slot, patterns) in slots(found) {
-            for (pattern, Pattern(segments)) in patterns.iter().enumerate() {
-                let (last, first) = segments.split_last()?;
-                let mut before = None;
-                for (depth, spellings) in first.iter().enumerate() {
-                    let next = Chain(u16::try_from(sizes.chains).ok()?);
-                    let chain = *chains.entry((before, *spellings)).or_insert(next);
-                    if chain == next {
-                        sizes.chains += 1;
-                        for atom in *spellings {
-                            links[usize::from(*atom)].push((depth, Link { before, chain }));
-                        }
-                    }
-                    before = Some(chain);
-                }
-                let condition = u16::try_from(slot.of(rule)).ok()?;
-                let end = End { before, condition, pattern: u16::try_from(pattern).ok()? };
-                for atom in *last {
-                    ends[usize::from(*atom)].push(end);
-                }
-            }
-        }
-    }
-    let index = ATOMS.iter().zip(ends.into_iter().zip(links)).map(|(atom, (mut ends, mut links))| {
-        // Of two phrases that one spelling completes, the first one of a condition is the one that counts.
-        ends.sort_by_key(|end: &End| (end.condition, end.before, end.pattern));
-        ends.dedup_by_key(|end| (end.condition, end.before));
-        // Later segments first, so that one spelling cannot be two links of one chain.
-        links.sort_by_key(|(depth, _)| std::cmp::Reverse(*depth));
-        let links = links.into_iter().map(|(_, link)| link).collect();
-        let number = sizes.spellings;
-        sizes.spellings += 1;
-        let breaks = breaks(atom.text.as_bytes());
-        Spelling { ends_word: atom.ends_word, breaks, places: Places { number, ends, links } }
-    });
-    Some(index.collect())
+/// Where the statement begins that follows the last of these ends.
+const fn begins_behind(block: usize, ends: u64) -> usize {
+    block + (u64::BITS - ends.leading_zeros()) as usize
 }
 
-/// A spelling's place; no text is longer than the numbers reach.
-fn span(start: usize, end: usize, statement: u32, breaks: u32) -> Span {
-    let number = |at| u32::try_from(at).unwrap_or(u32::MAX);
-    Span { start: number(start), end: number(end), from: statement, to: statement + breaks }
+/// Where a spelling may begin: where a word or a sign does, never inside of either. Nothing begins with a blank.
+#[inline]
+fn may_begin(near: &Near<'_>) -> u8x16 {
+    let (here, letters) = (near.here(), letters(near.here()));
+    let is_inside = letters & self::letters(near.back(1));
+    !(is_inside | is(here, b' ') | within(here, 0x80, 0xBF))
 }
 
-/// Whether a statement ends with this byte.
-fn ends_statement(byte: u8, next: Option<&u8>) -> bool {
-    byte == b'\n' || matches!(byte, b'.' | b'!' | b'?') && next == Some(&b' ')
+/// Which bytes are parts of words.
+#[inline]
+fn letters(bytes: u8x16) -> u8x16 {
+    within(small(bytes), b'a', b'z') | within(bytes, b'0', b'9')
 }
 
-/// What each byte is, as bits of `kind`.
-fn kinds(spellings: &Trie) -> [u8; 256] {
-    let mut kinds = [0; 256];
-    for (byte, kind) in (0..=u8::MAX).zip(&mut kinds) {
-        let bit = |is: bool, bit: u8| if is { bit } else { 0 };
-        *kind = bit(byte.is_ascii_alphanumeric(), kind::LETTER)
-            | bit(spellings.begins(byte), kind::BEGINS)
-            | bit(ends_statement(byte, Some(&b' ')), kind::STOP);
-    }
-    kinds
-}
-
-fn breaks(text: &[u8]) -> u32 {
-    let ends = text.iter().enumerate().filter(|(at, byte)| ends_statement(**byte, text.get(at + 1)));
-    u32::try_from(ends.count()).unwrap_or(u32::MAX)
+/// At the end of a line, and at a blank behind the end of a sentence, a statement has ended.
+#[inline]
+fn ends_before(near: &Near<'_>) -> u8x16 {
+    let before = near.back(1);
+    let is_behind_end = is(before, b'.') | is(before, b'!') | is(before, b'?');
+    is(near.here(), b'\n') | is(near.here(), b' ') & is_behind_end
 }

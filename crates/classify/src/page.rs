@@ -2,6 +2,8 @@
 //!
 //! Only told apart and stripped here; what a page means is said by rules.
 
+use regex::bytes::Regex;
+
 /// Bytes at the start of a body in which a page shows itself.
 const HEAD_BYTES: usize = 512;
 /// Bytes of a page's words that are kept: titles and headings come first.
@@ -20,23 +22,15 @@ pub(crate) fn is_page(body: &str) -> bool {
 }
 
 /// What Cloudflare's firewall writes on its pages, letter by letter.
-const CHALLENGES: [&str; 11] = [
-    "Just a moment...",
-    "Attention Required! | Cloudflare",
-    "cf-chl-",
-    "challenge-platform",
-    "cf_chl_opt",
-    "cf-browser-verification",
-    "error code: 1010",
-    "error code: 1020",
-    "error code: 1006",
-    "Sorry, you have been blocked",
-    "Enable JavaScript and cookies to continue",
-];
+const CHALLENGES: &str = concat!(
+    r"Just a moment\.\.\.|Attention Required! \| Cloudflare|cf-chl-|challenge-platform|cf_chl_opt|cf-browser-verification",
+    "|error code: 1010|error code: 1020|error code: 1006|Sorry, you have been blocked",
+    "|Enable JavaScript and cookies to continue"
+);
 
-/// Whether the page is a challenge or a block of Cloudflare's firewall.
-pub(crate) fn is_challenge(body: &str) -> bool {
-    CHALLENGES.iter().any(|mark| memchr::memmem::find(body.as_bytes(), mark.as_bytes()).is_some())
+/// What tells a challenge or a block of Cloudflare's firewall from other pages; all of it is looked for at once.
+pub(crate) fn challenges() -> Option<Regex> {
+    Regex::new(CHALLENGES).ok()
 }
 
 /// The words of a page, without its tags, styles and scripts.
@@ -48,12 +42,13 @@ pub(crate) fn words(body: &str, out: &mut String) {
         let tag = &rest[open..];
         let is_hidden =
             |name: &str| tag.get(1..=name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
-        let end = if tag.starts_with("<!--") {
-            tag.find("-->").map(|at| at + 3)
-        } else if is_hidden("script") || is_hidden("style") {
-            tag.find("</").and_then(|close| Some(close + tag[close..].find('>')? + 1))
-        } else {
-            memchr::memchr(b'>', tag.as_bytes()).map(|at| at + 1)
+        // Most tags are told by their second byte to be none of those that hide something.
+        let end = match tag.as_bytes().get(1) {
+            Some(b'!') if tag.starts_with("<!--") => tag.find("-->").map(|at| at + 3),
+            Some(b's' | b'S') if is_hidden("script") || is_hidden("style") => {
+                tag.find("</").and_then(|close| Some(close + tag[close..].find('>')? + 1))
+            }
+            _ => memchr::memchr(b'>', tag.as_bytes()).map(|at| at + 1),
         };
         let Some(end) = end.filter(|_| out.len() < limit) else { return };
         out.push(' ');
@@ -63,6 +58,9 @@ pub(crate) fn words(body: &str, out: &mut String) {
 }
 
 fn push(text: &str, limit: usize, out: &mut String) {
+    if text.is_empty() {
+        return;
+    }
     let mut end = text.len().min(limit.saturating_sub(out.len()));
     while !text.is_char_boundary(end) {
         end -= 1;
@@ -89,6 +87,19 @@ mod tests {
         assert!(is_page("<html>\r\n<head><title>502 Bad Gateway</title>"));
         assert!(!is_page("<think>hm</think>"));
         assert!(!is_page("{\"error\":\"<html>\"}"));
+    }
+
+    #[test]
+    fn a_challenge_is_known_by_what_it_says() {
+        let challenges = challenges().unwrap();
+        for page in
+            ["<title>Just a moment...</title>", "error code: 1020", "<a class='cf-chl-x'>", "x cf_chl_opt"]
+        {
+            assert!(challenges.is_match(page.as_bytes()), "{page}");
+        }
+        for page in ["<title>Just a moment!!!</title>", "error code: 1000", "just a moment...", ""] {
+            assert!(!challenges.is_match(page.as_bytes()), "{page}");
+        }
     }
 
     #[test]

@@ -94,7 +94,7 @@ impl Reading {
             self.envelope.read(&body, reads_answers);
         }
         // A firewall says so in a page or in plain words, never in JSON.
-        if !body.starts_with(['{', '[']) && page::is_challenge(&body) {
+        if !body.starts_with(['{', '[']) && matcher.is_challenge(body.as_bytes()) {
             self.features |= feature::CHALLENGE;
         }
         self.note_features(seen, &body);

@@ -2,57 +2,46 @@
 //!
 //! It errs on the side of hiding; what a message means is not its business.
 
+use wide::u8x16;
+
+use crate::block::{Near, Places, is, small, within};
+
 /// Stands for what was taken out.
 const HIDDEN: &str = "***";
-/// Starts of words that are secrets or name an account.
-const SECRET_STARTS: [&str; 22] = [
-    "sk-",
-    "sk_",
-    "pk-",
-    "rk-",
-    "gsk_",
-    "xai-",
-    "aiza",
-    "eyj",
-    "hf_",
-    "nvapi-",
-    "r8_",
-    "pplx-",
-    "fw_",
-    "csk-",
-    "ghp_",
-    "gho_",
-    "ghu_",
-    "github_pat_",
-    "org-",
-    "proj_",
-    "akia",
-    "org_",
-];
 /// Bytes from which a word without structure is taken for a key.
 const KEY_BYTES_MIN: usize = 24;
+/// Bytes of the shortest word that is a secret by its start.
+const SECRET_BYTES_MIN: usize = 6;
 
-/// What each byte is to a word.
+/// What each byte is to a word; 0 for what is no part of one.
 mod part {
-    /// No part of one.
-    pub(super) const NONE: u8 = 0;
     pub(super) const LETTER: u8 = 1;
-    /// A part that secrets have and few other words.
-    pub(super) const RARE: u8 = 2;
-    /// Not shown at all, or the first byte of what may not be.
-    pub(super) const HIDDEN: u8 = 4;
+    pub(super) const DIGIT: u8 = 1 << 1;
+    /// `-`, `_`.
+    pub(super) const LINK: u8 = 1 << 2;
+    pub(super) const DOT: u8 = 1 << 3;
+    pub(super) const AT: u8 = 1 << 4;
+    /// `*`, `+`, `~`.
+    pub(super) const OTHER: u8 = 1 << 5;
+    /// Not shown at all, or the first byte of what may not be; no part of a word.
+    pub(super) const HIDDEN: u8 = 1 << 7;
+    pub(super) const WORD: u8 = LETTER | DIGIT | LINK | DOT | AT | OTHER;
 }
 
 static PART: [u8; 256] = {
-    let mut table = [part::NONE; 256];
+    let mut table = [0; 256];
     let mut byte = 0_u8;
     loop {
         table[byte as usize] = match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'*' | b'+' | b'~' | b'.' => part::LETTER,
-            b'0'..=b'9' | b'-' | b'_' | b'@' => part::RARE,
-            b'\n' => part::NONE,
+            b'a'..=b'z' | b'A'..=b'Z' => part::LETTER,
+            b'0'..=b'9' => part::DIGIT,
+            b'-' | b'_' => part::LINK,
+            b'.' => part::DOT,
+            b'@' => part::AT,
+            b'*' | b'+' | b'~' => part::OTHER,
+            b'\n' => 0,
             0..b' ' | 0x7f | 0xC2 => part::HIDDEN,
-            _ => part::NONE,
+            _ => 0,
         };
         if byte == u8::MAX {
             break table;
@@ -61,42 +50,67 @@ static PART: [u8; 256] = {
     }
 };
 
+fn part(byte: u8) -> u8 {
+    PART[usize::from(byte)]
+}
+
+/// Where something may have to be hidden: in words with parts that secrets have and few others, in those of letters
+/// alone that begin like a secret or stand where one is announced, and at signs that are not shown.
+#[inline]
+fn suspicious(near: &Near<'_>) -> u8x16 {
+    let here = near.here();
+    let rare = within(here, b'0', b'9') | is(here, b'-') | is(here, b'@');
+    let controls = within(here, 0, b' ' - 1);
+    let (small_here, small_before) = (small(here), small(near.back(1)));
+    // `_` and what deletes differ as a small letter from a big one.
+    let hidden = controls | is(small_here, 0x7f) | is(here, 0xC2);
+    let starts = (is(small_here, b'i') | is(small_here, b'k')) & is(small_before, b'a')
+        | is(small_here, b'y') & is(small_before, b'e')
+        | is(small_here, b'o') & is(small_before, b'l');
+    let before = near.back(2);
+    let small_before = small(before);
+    let is_first = !within(small_before, b'a', b'z');
+    let behind_er = is(small_before, b'r') & is(small(near.back(3)), b'e');
+    let behind_blank = is(near.back(1), b' ') & (is(before, b':') | behind_er);
+    rare | hidden | starts & is_first | is(near.back(1), b'=') | behind_blank
+}
+
 /// `text` without secrets, cut to `bytes_max`.
 pub(crate) fn scrub(text: &str, bytes_max: usize) -> String {
     let mut out = String::with_capacity(text.len().min(bytes_max));
-    // What lies between `done` and the place we are at is harmless and not copied yet.
-    let (mut done, mut start) = (0, 0);
     let bytes = text.as_bytes();
-    while start <= bytes.len() {
-        let (mut at, mut made) = (start, part::NONE);
-        // The end of the text ends its last word.
-        let mut part = part::NONE;
-        for byte in &bytes[start..] {
-            part = PART[usize::from(*byte)];
-            if part & (part::LETTER | part::RARE) == 0 {
-                break;
-            }
-            made |= part;
-            at += 1;
-        }
-        if out.len() + (start - done) >= bytes_max {
+    let mut places = Places::new(bytes, suspicious);
+    // What lies between `done` and the place we are at is harmless and not copied yet.
+    let (mut done, mut at) = (0, 0);
+    loop {
+        let place = places.next(at);
+        // A word begins before what makes it suspicious.
+        let start = place - bytes[at..place].iter().rev().take_while(|byte| is_word(**byte)).count();
+        if place == bytes.len() || out.len() + (start - done) >= bytes_max {
             break;
         }
-        if start < at && may_be_secret(bytes, start, at, made) && is_secret(&text[start..at], &text[..start])
-        {
+        if part(bytes[place]) == part::HIDDEN {
+            at = place + 1;
+            let after = text[place..].chars().next().filter(|c| c.is_control()).map(char::len_utf8);
+            if let Some(len) = after {
+                out.push_str(&text[done..place]);
+                at = place + len;
+                done = at;
+            }
+            continue;
+        }
+        let mut made = 0;
+        let len = bytes[start..].iter().take_while(|byte| {
+            made |= part(**byte);
+            is_word(**byte)
+        });
+        let end = start + len.count();
+        if start < end && is_secret(text, start, end, made) {
             out.push_str(&text[done..start]);
             out.push_str(HIDDEN);
-            done = at;
+            done = end;
         }
-        start = at + 1;
-        if part == part::HIDDEN {
-            let after = text[at..].chars().next().filter(|c| c.is_control()).map(char::len_utf8);
-            if let Some(len) = after {
-                out.push_str(&text[done..at]);
-                done = at + len;
-                start = done;
-            }
-        }
+        at = end.max(place + 1);
     }
     let mut end = text.len().min(done + bytes_max.saturating_sub(out.len()));
     while !text.is_char_boundary(end) {
@@ -107,32 +121,8 @@ pub(crate) fn scrub(text: &str, bytes_max: usize) -> String {
     out
 }
 
-/// Whether a word is worth a closer look.
-fn may_be_secret(text: &[u8], start: usize, end: usize, made: u8) -> bool {
-    made & part::RARE != 0 || has_secret_start(&text[start..end]) || is_announced(text, start)
-}
-
-/// Whether a word of letters alone begins like one of the secrets that may be made of them, or names this machine.
-fn has_secret_start(word: &[u8]) -> bool {
-    let (first, second) = match word {
-        [first, second, ..] if word.len() > 5 => (first | 0x20, second | 0x20),
-        _ => return false,
-    };
-    match first {
-        b'a' => matches!(second, b'i' | b'k'),
-        b'e' => second == b'y',
-        b'l' => second == b'o' && word.len() == 9,
-        _ => false,
-    }
-}
-
-/// Whether a key may come at `start`: after `key: `, `key=` or `bearer `.
-fn is_announced(text: &[u8], start: usize) -> bool {
-    let before = |bytes: usize| start.checked_sub(bytes).map_or(0, |at| text[at]);
-    match before(1) {
-        b' ' => matches!(before(2), b':' | b'r' | b'R'),
-        sign => sign == b'=',
-    }
+fn is_word(byte: u8) -> bool {
+    part(byte) & part::WORD != 0
 }
 
 /// Cuts `text` to at most `bytes_max` bytes, between two characters.
@@ -144,31 +134,67 @@ pub(crate) fn truncate(text: &mut String, bytes_max: usize) {
     text.truncate(end);
 }
 
+/// Starts of words that are secrets or name an account, without the letter that they begin with.
+const fn secret_starts(first: u8) -> &'static [&'static str] {
+    match first {
+        b'a' => &["iza", "kia"],
+        b'c' => &["sk-"],
+        b'e' => &["yj"],
+        b'f' => &["w_"],
+        b'g' => &["sk_", "hp_", "ho_", "hu_", "ithub_pat_"],
+        b'h' => &["f_"],
+        b'n' => &["vapi-"],
+        b'o' => &["rg-", "rg_"],
+        b'p' => &["k-", "plx-", "roj_"],
+        b'r' => &["k-", "8_"],
+        b's' => &["k-", "k_"],
+        b'x' => &["ai-"],
+        _ => &[],
+    }
+}
+
 /// Words behind which a secret stands.
 const ANNOUNCEMENTS: [&str; 8] =
     ["bearer ", "api key: ", "api_key: ", "apikey: ", "key provided: ", "token: ", "key=", "token="];
 
-fn is_secret(word: &str, before: &str) -> bool {
-    let starts = |text: &str, start: &str| {
-        text.as_bytes().get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start.as_bytes()))
+/// Whether the word between `start` and `end`, which is made of those parts, is to be hidden.
+fn is_secret(text: &str, start: usize, end: usize, made: u8) -> bool {
+    let has = |part: u8| made & part == part;
+    let word = &text.as_bytes()[start..end];
+    let is_known = || {
+        let starts = |rest: &&str| {
+            word.get(1..=rest.len()).is_some_and(|found| found.eq_ignore_ascii_case(rest.as_bytes()))
+        };
+        secret_starts(word[0].to_ascii_lowercase()).iter().any(starts)
+            || word.eq_ignore_ascii_case(b"localhost")
     };
-    if SECRET_STARTS.iter().any(|start| starts(word, start)) && word.len() > 5 {
-        return true;
-    }
-    let is_address = word.split('.').count() == 4 && word.split('.').all(|part| part.parse::<u8>().is_ok());
-    let is_mail = word.contains('@') && word.contains('.') && !word.starts_with('@');
-    let ends = |end: &str| {
+    let is_address = || {
+        let mut parts = text[start..end].split('.');
+        let are_bytes = parts.by_ref().take(4).filter(|part| part.parse::<u8>().is_ok()).count() == 4;
+        are_bytes && parts.next().is_none()
+    };
+    let is_mail = || has(part::AT | part::DOT) && word[0] != b'@';
+    let is_random = || {
+        word.len() >= KEY_BYTES_MIN && has(part::DIGIT | part::LETTER) && made & (part::LINK | part::DOT) == 0
+    };
+    word.len() >= SECRET_BYTES_MIN
+        && (is_known() || has(part::DIGIT | part::DOT) && is_address() || is_random())
+        || is_mail()
+        || is_announced(&text.as_bytes()[..start])
+}
+
+/// Whether a key comes behind `before`.
+fn is_announced(before: &[u8]) -> bool {
+    let ends = |end: &&str| {
         let from = before.len().checked_sub(end.len());
-        from.and_then(|from| before.as_bytes().get(from..))
-            .is_some_and(|found| found.eq_ignore_ascii_case(end.as_bytes()))
+        from.is_some_and(|from| before[from..].eq_ignore_ascii_case(end.as_bytes()))
     };
-    let has = |test: fn(&u8) -> bool| word.as_bytes().iter().any(test);
-    let is_random = word.len() >= KEY_BYTES_MIN
-        && has(u8::is_ascii_digit)
-        && has(u8::is_ascii_alphabetic)
-        && !word.contains(['-', '_', '.']);
-    let is_local = word.eq_ignore_ascii_case("localhost");
-    is_address || is_mail || is_random || is_local || ANNOUNCEMENTS.iter().any(|end| ends(end))
+    // Nearly all words stand behind something else.
+    let may = match before {
+        [.., last, b' '] => matches!(last, b':' | b'r' | b'R'),
+        _ => before.ends_with(b"="),
+    };
+    may && ANNOUNCEMENTS.iter().any(ends)
 }
 
 #[cfg(test)]

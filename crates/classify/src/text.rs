@@ -2,105 +2,180 @@
 //!
 //! Ids contain dots, digits and words like `image`; unless they are out of the way, no phrase can be trusted.
 
-/// Stands for a masked id in normal form.
-pub(crate) const MASK: char = '@';
+use wide::u8x16;
+
+use crate::{
+    block::{Near, Places, is, small, within},
+    name::{MASK, Start, Starts, Word, is_word, lengths},
+};
+
 /// Bytes of normal text that are kept of one body.
 pub(crate) const NORMAL_BYTES_MAX: usize = crate::BODY_BYTES_MAX;
 
 /// How many words after one like *model* its name may still come.
 const NAME_WORDS_MAX: u8 = 3;
 
-/// What bytes a word is made of.
-mod made_of {
-    pub(super) const LOWER: u8 = 1;
-    pub(super) const UPPER: u8 = 1 << 1;
-    pub(super) const DIGIT: u8 = 1 << 2;
-    /// `-`, `/`, `:`.
-    pub(super) const LINK: u8 = 1 << 3;
-    /// `.`, `_`.
-    pub(super) const JOIN: u8 = 1 << 4;
-    /// `+`, `*`.
-    pub(super) const OTHER: u8 = 1 << 5;
-}
-
-/// What each byte is to a word; 0 for what no word is made of.
-static MADE_OF: [u8; 256] = {
-    let mut table = [0; 256];
-    let mut byte = 0_u8;
-    loop {
-        table[byte as usize] = match byte {
-            b'a'..=b'z' => made_of::LOWER,
-            b'A'..=b'Z' => made_of::UPPER,
-            b'0'..=b'9' => made_of::DIGIT,
-            b'-' | b'/' | b':' => made_of::LINK,
-            b'.' | b'_' => made_of::JOIN,
-            b'+' | b'*' => made_of::OTHER,
-            _ => 0,
-        };
-        if byte == u8::MAX {
-            break table;
-        }
-        byte += 1;
-    }
-};
-
 /// Appends the normal form of `text` to `out`, edged by newlines; answers whether a name was masked.
 pub(crate) fn normalise(text: &str, models: &[&str], out: &mut String) -> bool {
     if !out.ends_with('\n') {
         out.push('\n');
     }
-    let bytes = text.as_bytes();
-    let lengths = lengths(models);
-    let mut masked = false;
-    // How many words ago one like `model` stood, counted down.
-    let mut name_near = 0;
-    // What lies between `done` and `at` stays as it is, and is not copied yet.
-    let (mut done, mut at) = (0, 0);
-    while at < bytes.len() && out.len() + (at - done) < NORMAL_BYTES_MAX {
-        if MADE_OF[usize::from(bytes[at])] == 0 {
-            if stays(bytes, at, done) {
-                at += 1;
-            } else {
-                out.push_str(&text[done..at]);
-                at = mark(text, at, &mut name_near, out);
-                done = at;
-            }
-            continue;
+    let from = out.len();
+    let starts = Starts::of(models);
+    let mut places = Places::new(text.as_bytes(), |near| eventful(near, starts.known()));
+    let mut pass =
+        Pass { text, models, lengths: lengths(models), name_near: 0, done: 0, at: 0, masked: false, out };
+    while pass.at < text.len() && pass.room() > 0 {
+        let may_skip = pass.name_near == 0 && !starts.are_many && !pass.is_behind_change();
+        if !(may_skip && pass.skip(places.next(pass.at))) {
+            pass.step();
         }
-        let start = at;
-        let mut made = 0;
-        for byte in &bytes[start..] {
-            let class = MADE_OF[usize::from(*byte)];
-            if class == 0 {
-                break;
-            }
-            made |= class;
-            at += 1;
-        }
-        // A plain word behind a blank is a name only if it is one we asked for.
-        let is_plain = made == made_of::LOWER
-            && (name_near == 0 || bytes[start - 1] == b' ')
-            && (lengths >> (at - start).min(63) & 1 == 0 || !is_asked_for(&text[start..at], models));
-        if !is_plain {
-            out.push_str(&text[done..start]);
-            let word = Word { text: &text[start..at], made, name_near: name_near > 0 };
-            masked |= word.push(models, text[at..].starts_with(is_quote), out);
-            done = at;
-        }
-        let end = at;
-        if is_plain && bytes.get(at) == Some(&b' ') {
-            at += 1;
-        }
-        name_near = if tells_name(&bytes[start..end]) { NAME_WORDS_MAX } else { name_near.saturating_sub(1) };
     }
-    out.push_str(&text[done..at]);
-    while out.ends_with(' ') {
-        out.pop();
-    }
+    pass.out.push_str(&text[pass.done..pass.at]);
+    let masked = pass.masked;
+    out[from..].make_ascii_lowercase();
+    out.truncate(out.trim_end_matches(' ').len());
     if !out.ends_with('\n') {
         out.push('\n');
     }
     masked
+}
+
+/// One pass over one text. What it appends keeps the size of its letters until the end.
+struct Pass<'a> {
+    text: &'a str,
+    models: &'a [&'a str],
+    /// A bit for every length of a name in `models`.
+    lengths: u64,
+    /// How many words ago one like `model` stood, counted down.
+    name_near: u8,
+    /// What lies between `done` and `at` stays as it is, and is not copied yet.
+    done: usize,
+    at: usize,
+    /// Whether a name was masked.
+    masked: bool,
+    out: &'a mut String,
+}
+
+impl Pass<'_> {
+    /// How many bytes may still be appended.
+    #[inline]
+    fn room(&self) -> usize {
+        NORMAL_BYTES_MAX.saturating_sub(self.out.len() + (self.at - self.done))
+    }
+
+    /// Whether a blank or a quote stands behind something that was changed, so that it may have to go.
+    #[inline]
+    fn is_behind_change(&self) -> bool {
+        self.at == self.done && matches!(self.text.as_bytes()[self.at], b' ' | b'\'')
+    }
+
+    /// Passes over what stays as it is, up to the word or the sign at `event`; answers whether there was any.
+    #[inline]
+    fn skip(&mut self, event: usize) -> bool {
+        let bytes = self.text.as_bytes();
+        let mut start = event;
+        if event < bytes.len() {
+            start -= bytes[self.at..event].iter().rev().take_while(|byte| is_word(**byte)).count();
+            while !self.text.is_char_boundary(start) {
+                start -= 1;
+            }
+        }
+        let limit = self.at + self.room();
+        let is_any = start > self.at;
+        self.at = if start > limit { whole(self.text, limit) } else { start };
+        is_any
+    }
+
+    /// Takes the word or the sign that stands here.
+    #[inline]
+    fn step(&mut self) {
+        let bytes = self.text.as_bytes();
+        let start = self.at;
+        let Some(word) = Word::at(self.text, start, self.name_near > 0) else { return self.sign() };
+        let end = start + word.len();
+        self.at = end;
+        let is_behind_blank = start > 0 && bytes[start - 1] == b' ';
+        if word.may_be_name(is_behind_blank, self.lengths) {
+            self.out.push_str(&self.text[self.done..start]);
+            self.masked |= word.push(self.models, self.text[end..].starts_with(is_quote), self.out);
+            self.done = end;
+        } else if bytes.get(end) == Some(&b' ') {
+            self.at += 1;
+        }
+        self.name_near = if word.tells_name() { NAME_WORDS_MAX } else { self.name_near.saturating_sub(1) };
+    }
+
+    /// Takes a sign.
+    #[inline]
+    fn sign(&mut self) {
+        let bytes = self.text.as_bytes();
+        if HAN_LEADS.contains(&bytes[self.at]) {
+            // These have no case and mean nothing to the words around, but for one.
+            if self.text[self.at..].starts_with('型') {
+                self.name_near = NAME_WORDS_MAX;
+            }
+            self.at += HAN_BYTES;
+        } else if stays(bytes, self.at, self.done) {
+            self.at += 1;
+        } else {
+            self.out.push_str(&self.text[self.done..self.at]);
+            self.at = mark(self.text, self.at, self.out);
+            self.done = self.at;
+        }
+    }
+}
+
+/// First bytes of U+4000 to U+9FFF, which are of three bytes each and all of Chinese writing that is in use.
+const HAN_LEADS: std::ops::RangeInclusive<u8> = 0xE4..=0xE9;
+const HAN_BYTES: usize = 3;
+
+/// Where a word or a sign stands that may not stay as it is, or that tells something about what follows. It may be any
+/// byte of a word or the one behind it, and the last one of another character.
+///
+/// A word is built like a name only if it is linked. Words are as often followed as joined by `:` and `/`.
+#[inline]
+fn eventful(near: &Near<'_>, starts: &[Start]) -> u8x16 {
+    let here = near.here();
+    let (before, before_that) = (near.back(1), near.back(2));
+    let (small_here, small_before, small_before_that) = (small(here), small(before), small(before_that));
+    let links = is(here, b'-') | (is(before, b':') | is(before, b'/')) & !is(here, b' ');
+    // With what deletes comes `_`, with a quote `@`.
+    let signs = is(small_here, 0x7f)
+        | is(small_here, b'`')
+        | is(here, b'"')
+        | is(here, b'\'') & is(before, b'@')
+        | is(here, b' ') & is(before, b' ')
+        | within(here, 0, b' ' - 1);
+    // `model`, `deployment`.
+    let tells_name =
+        (is(small_here, b'l') | is(small_here, b'p')) & is(small_before, b'e') & is(small_before_that, b'd');
+    let mut events = links | signs | tells_name;
+    for (first, second, third) in starts {
+        events |= match third {
+            Some(third) => is(small_before_that, *first) & is(small_before, *second) & is(small_here, *third),
+            None => is(small_before, *first) & is(small_here, *second),
+        };
+    }
+    if here.to_bitmask() != 0 {
+        let han = within(here, *HAN_LEADS.start(), *HAN_LEADS.end());
+        // `型`.
+        events |= is(here, 0x8B) & is(before, 0x9E) & is(before_that, 0xE5) | within(here, 0xC0, 0xFF) & !han;
+    }
+    events
+}
+
+/// The end of the word or the character that `at` lies in, and of the blank behind the word; `at` if it lies in none.
+fn whole(text: &str, mut at: usize) -> usize {
+    while !text.is_char_boundary(at) {
+        at += 1;
+    }
+    let (before, behind) = text.as_bytes().split_at(at);
+    if !before.last().is_some_and(|byte| is_word(*byte)) {
+        return at;
+    }
+    at += behind.iter().take_while(|byte| is_word(**byte)).count();
+    at + usize::from(text.as_bytes().get(at) == Some(&b' '))
 }
 
 /// Appends a code with its words apart: `AccessDenied.Unpurchased` becomes `access denied unpurchased`.
@@ -133,14 +208,6 @@ fn is_quote(c: char) -> bool {
     )
 }
 
-/// A bit for every length that a name in `models`, or the last part of one, has; the last for all longer ones.
-fn lengths(models: &[&str]) -> u64 {
-    models.iter().fold(0, |bits, name| {
-        let last = name.rsplit_once('/').map_or(name.len(), |(_, last)| last.len());
-        bits | 1 << name.len().min(63) | 1 << last.min(63)
-    })
-}
-
 /// Whether the sign at `at` stays as it is: no quote that may fall away, no blank beside another one.
 fn stays(bytes: &[u8], at: usize, done: usize) -> bool {
     let before = if at > done { bytes[at - 1] } else { b' ' };
@@ -153,15 +220,19 @@ fn stays(bytes: &[u8], at: usize, done: usize) -> bool {
 }
 
 /// Appends what stands at `at` and is no word; answers where to go on.
-fn mark(text: &str, at: usize, name_near: &mut u8, out: &mut String) -> usize {
-    let byte = text.as_bytes()[at];
-    match byte {
+fn mark(text: &str, at: usize, out: &mut String) -> usize {
+    let bytes = text.as_bytes();
+    match bytes[at] {
         b'\'' | b'"' | b'`' => quote(out),
-        0..=b' ' | 0x7f => blank(out),
-        ..0x80 => out.push(char::from(byte)),
+        blank if is_blank(blank) => {
+            push_blank(out);
+            // However many there are, they are one.
+            return at + bytes[at..].iter().take_while(|byte| is_blank(**byte)).count();
+        }
+        plain @ ..0x80 => out.push(char::from(plain)),
         _ => {
             let Some(c) = text[at..].chars().next() else { return text.len() };
-            foreign(c, name_near, out);
+            foreign(c, out);
             return at + c.len_utf8();
         }
     }
@@ -175,14 +246,18 @@ fn quote(out: &mut String) {
     }
 }
 
-fn blank(out: &mut String) {
+const fn is_blank(byte: u8) -> bool {
+    byte <= b' ' || byte == 0x7f
+}
+
+fn push_blank(out: &mut String) {
     if !out.ends_with([' ', '\n']) {
         out.push(' ');
     }
 }
 
 /// Appends a character beyond ASCII.
-fn foreign(c: char, name_near: &mut u8, out: &mut String) {
+fn foreign(c: char, out: &mut String) {
     let plain = match c {
         quoted if is_quote(quoted) => return quote(out),
         '\u{ff0c}' | '\u{3001}' => ',',
@@ -192,164 +267,11 @@ fn foreign(c: char, name_near: &mut u8, out: &mut String) {
         '\u{ff08}' => '(',
         '\u{ff09}' => ')',
         '\u{ff1b}' => ';',
-        empty if empty.is_whitespace() || empty.is_control() => return blank(out),
-        other => {
-            if other == '型' {
-                *name_near = NAME_WORDS_MAX;
-            }
-            return out.extend(other.to_lowercase());
-        }
+        empty if empty.is_whitespace() || empty.is_control() => return push_blank(out),
+        other => return out.extend(other.to_lowercase()),
     };
     out.push(plain);
     out.push(' ');
-}
-
-/// One word as it stands.
-struct Word<'a> {
-    text: &'a str,
-    /// What it is made of.
-    made: u8,
-    /// Whether a word before it may have announced a model's name.
-    name_near: bool,
-}
-
-impl Word<'_> {
-    /// Appends it, masked if it names a model; answers whether it was.
-    fn push(&self, models: &[&str], quote_follows: bool, out: &mut String) -> bool {
-        const ENDS: u8 = made_of::LINK | made_of::JOIN | made_of::OTHER;
-        let end = match self.made & ENDS {
-            0 => self.text.len(),
-            _ => self.text.trim_end_matches(['.', ':', '/', '*']).len(),
-        };
-        let (core, tail) = self.text.split_at(end);
-        if self.is_model(core, quote_follows, models, out) {
-            if out.ends_with('\'') {
-                out.pop();
-            }
-            // Two ids in a row read like one: `openai/gpt-4o-mini`, `models/x y`.
-            out.push(MASK);
-            push_lower(tail, out);
-            return true;
-        }
-        // `key=value` splits at the sign, but `model:name` must, too.
-        if self.made & made_of::LINK != 0
-            && let Some((key, name)) = core.split_once(':')
-            && key.ends_with("model")
-            && !name.is_empty()
-        {
-            push_lower(key, out);
-            out.push(':');
-            out.push(MASK);
-            push_lower(tail, out);
-            return true;
-        }
-        if self.made & made_of::UPPER == 0 {
-            out.push_str(self.text)
-        } else {
-            push_lower(self.text, out)
-        }
-        false
-    }
-
-    /// Whether it names a model: we asked for it, it stands where a name stands, or it is built like one.
-    fn is_model(&self, core: &str, quote_follows: bool, models: &[&str], before: &str) -> bool {
-        if core.is_empty() {
-            return false;
-        }
-        if is_asked_for(core, models) {
-            return true;
-        }
-        let has = |what: u8| self.made & what != 0;
-        let is_joined =
-            has(made_of::LINK | made_of::JOIN) && core.bytes().any(|byte| b"-/:._".contains(&byte));
-        if self.name_near && stands_as_name(core, quote_follows, is_joined || has(made_of::DIGIT), before) {
-            return true;
-        }
-        has(made_of::DIGIT)
-            && has(made_of::LINK)
-            && has(made_of::LOWER | made_of::UPPER)
-            && is_built_like_name(core)
-    }
-}
-
-/// Whether a model's name may follow this word.
-fn tells_name(word: &[u8]) -> bool {
-    let may = |byte: &u8| matches!(byte, b'm' | b'd' | b'l' | b's' | b'M' | b'D' | b'L' | b'S' | b':');
-    let [first, .., last] = word else { return false };
-    if word.len() < 5 || !may(first) && !may(last) {
-        return false;
-    }
-    let has = |part: &[u8], at: usize| {
-        word.get(at..at + part.len()).is_some_and(|found| found.eq_ignore_ascii_case(part))
-    };
-    let ends = |part: &[u8]| word.len().checked_sub(part.len()).is_some_and(|at| has(part, at));
-    has(b"model", 0) || has(b"deployment", 0) || ends(b"model") || ends(b"models") || ends(b"model:")
-}
-
-fn push_lower(text: &str, out: &mut String) {
-    let start = out.len();
-    out.push_str(text);
-    out[start..].make_ascii_lowercase();
-}
-
-/// Whether `core` is one of the names we asked for; a single letter never is.
-fn is_asked_for(core: &str, models: &[&str]) -> bool {
-    core.len() > 1 && models.iter().any(|name| is_name(name, core))
-}
-
-/// Whether `core` is a name we asked for, or the last part of one such as `openai/gpt-4o`.
-fn is_name(name: &str, core: &str) -> bool {
-    match name.len().checked_sub(core.len()) {
-        None => false,
-        Some(0) => name.eq_ignore_ascii_case(core),
-        Some(more) => {
-            core.len() > 2
-                && name.as_bytes()[more - 1] == b'/'
-                && name.as_bytes()[more..].eq_ignore_ascii_case(core.as_bytes())
-        }
-    }
-}
-
-/// Whether a word of letters, digits and links is built like a model's name, and is no path, address or count.
-fn is_built_like_name(core: &str) -> bool {
-    let starts_as_path =
-        core.starts_with('/') || core.starts_with("http") || core.starts_with("v1") || core.contains("//");
-    let first_part = core.split(['-', ':']).next().unwrap_or(core);
-    let is_count = first_part.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let is_linked = core.bytes().any(|byte| matches!(byte, b'-' | b'/' | b':'));
-    is_linked && !starts_as_path && !is_count
-}
-
-/// Whether the words before say that a model's name comes now.
-fn stands_as_name(core: &str, quote_follows: bool, is_built_like_name: bool, before: &str) -> bool {
-    if !before.ends_with(['=', '\'']) && !is_built_like_name {
-        return false;
-    }
-    if ["none", "null", "undefined", "nil"].iter().any(|nothing| core.eq_ignore_ascii_case(nothing)) {
-        return false;
-    }
-    let (unquoted, is_quoted) = match before.strip_suffix('\'') {
-        Some(unquoted) => (unquoted, true),
-        None => (before, false),
-    };
-    let ends = |ends: &[&str]| ends.iter().any(|end| unquoted.ends_with(end));
-    if ends(&["model=", "model_name=", "model id="]) {
-        return true;
-    }
-    let after_model = ends(&[
-        "model ",
-        "models ",
-        "model: ",
-        "model:",
-        "model name ",
-        "deployment ",
-        "model name: ",
-        "模型 ",
-        "模型",
-        "模型: ",
-        "model id ",
-    ]);
-    after_model && ((is_quoted && quote_follows) || is_built_like_name && !core.starts_with("v1/"))
 }
 
 #[cfg(test)]

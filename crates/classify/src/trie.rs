@@ -9,8 +9,18 @@ use std::collections::VecDeque;
 const RUN_BYTES_MAX: usize = 8;
 /// Nodes that one byte may tell apart.
 const FAN: usize = 256;
-/// How many pairs of ASCII there are.
-const PAIRS: usize = 128 * 128;
+/// Bytes by which most places are told to begin nothing.
+const BEGINNING_BYTES: usize = 6;
+/// How many numbers there are for beginnings of so many bytes, most of which none has.
+const BEGINNINGS: usize = 1 << BEGINNING_BITS;
+const BEGINNING_BITS: u32 = 14;
+/// How many numbers there are for the first three bytes of a text, five bits of each.
+const TRIPLES: usize = 1 << 15;
+/// Bytes that are looked up at once.
+const HEAD_BYTES: usize = 4;
+/// Places for heads: several times as many as there are heads, so that most of what is looked up meets no other.
+const HEADS: usize = 1 << HEADS_BITS;
+const HEADS_BITS: u32 = 11;
 /// The number of the root, which no byte leads to.
 const ROOT: u16 = 0;
 
@@ -58,12 +68,75 @@ impl Node {
 pub(crate) struct Trie {
     /// The first one is the root.
     nodes: Vec<Node>,
-    /// The node that each first byte leads to; the root if it leads nowhere.
-    firsts: [u16; 256],
-    /// The node that each two first bytes of ASCII lead to: nearly every walk ends here.
-    pairs: Vec<u16>,
+    /// The heads of all spellings that are long enough, each where its own number says or at the next free place behind.
+    heads: Box<[Head; HEADS]>,
+    /// The first three bytes of texts that begin with a spelling shorter than a head.
+    without_head: Bits<{ TRIPLES / 64 }>,
+    /// The beginnings of all spellings that are long enough.
+    beginnings: Bits<{ BEGINNINGS / 64 }>,
+    /// The first three bytes of texts that begin with a spelling shorter than a beginning.
+    shorts: Bits<{ TRIPLES / 64 }>,
     /// Numbers of spellings, those that end at one node side by side.
     ends: Vec<u16>,
+}
+
+/// A set of numbers.
+#[derive(Debug)]
+struct Bits<const WORDS: usize>(Box<[u64; WORDS]>);
+
+impl<const WORDS: usize> Bits<WORDS> {
+    fn none() -> Self {
+        Self(Box::new([0; WORDS]))
+    }
+
+    fn add(&mut self, number: usize) {
+        self.0[number / 64 % WORDS] |= 1 << (number % 64);
+    }
+
+    #[inline]
+    fn has(&self, number: usize) -> bool {
+        self.0[number / 64 % WORDS] >> (number % 64) & 1 == 1
+    }
+}
+
+/// The first bytes of a spelling.
+#[derive(Debug, Clone, Copy, Default)]
+struct Head {
+    /// The bytes as a number; a spelling holds no zeros, so zero is a free place.
+    bytes: u32,
+    /// The node they lead to.
+    node: u16,
+}
+
+/// The number of the beginning of a text of such first bytes, as of [`BEGINNINGS`].
+#[inline]
+const fn beginning(bytes: u64) -> usize {
+    // What bytes are too many is pushed out, and bits of all that are left make the highest ones.
+    let beginning = bytes << (8 * (8 - BEGINNING_BYTES));
+    (beginning.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - BEGINNING_BITS)) as usize
+}
+
+/// The number of the first three of these bytes, as of [`TRIPLES`].
+#[inline]
+const fn triple(bytes: u64) -> usize {
+    let [first, second, third, ..] = bytes.to_le_bytes();
+    (first & 0x1F) as usize | ((second & 0x1F) as usize) << 5 | ((third & 0x1F) as usize) << 10
+}
+
+/// The first four of these bytes, and where they are looked for.
+#[inline]
+const fn head(bytes: u64) -> (u32, usize) {
+    let head = (bytes & 0xFFFF_FFFF) as u32;
+    (head, (head.wrapping_mul(0x9E37_79B1) >> (u32::BITS - HEADS_BITS)) as usize)
+}
+
+/// The first eight bytes of `text` as a number; zeros stand behind its end.
+#[inline]
+fn first_bytes(text: &[u8]) -> u64 {
+    match text.first_chunk() {
+        Some(bytes) => u64::from_le_bytes(*bytes),
+        None => text.iter().rev().fold(0, |bytes, byte| bytes << 8 | u64::from(*byte)),
+    }
 }
 
 /// Spellings that share their beginning, as a range of all of them in order.
@@ -85,8 +158,10 @@ impl Trie {
         sorted.sort_unstable();
         let mut trie = Self {
             nodes: vec![Node::FREE; FAN],
-            firsts: [ROOT; 256],
-            pairs: vec![ROOT; PAIRS],
+            heads: Box::new([Head::default(); HEADS]),
+            without_head: Bits::none(),
+            beginnings: Bits::none(),
+            shorts: Bits::none(),
             ends: Vec::new(),
         };
         // Not free, and led to by itself alone.
@@ -113,9 +188,10 @@ impl Trie {
             trie.nodes.resize(trie.nodes.len().max((next / FAN + 1) * FAN), Node::FREE);
             for (byte, count) in branches {
                 let child = next ^ usize::from(byte);
-                // The first two bytes are looked up, so only what follows them can be a run.
-                let (run, run_bytes) =
-                    if depth == 0 { (0, 0) } else { shared(&sorted[from..from + count], depth + 1) };
+                let (run, run_bytes) = shared(&sorted[from..from + count], depth + 1);
+                if depth + 1 == HEAD_BYTES {
+                    trie.note_head(sorted[from].0, u16::try_from(child).ok()?);
+                }
                 trie.nodes[child] = Node {
                     run,
                     from: u16::try_from(node).ok()?,
@@ -126,18 +202,36 @@ impl Trie {
                 from += count;
             }
         }
-        trie.look_ahead();
+        for (text, _) in sorted {
+            trie.note_beginning(text);
+        }
         Some(trie)
     }
 
-    /// Notes where the first byte and the first two lead.
-    fn look_ahead(&mut self) {
-        for first in 0..=u8::MAX {
-            let node = self.child(ROOT, first).unwrap_or(ROOT);
-            self.firsts[usize::from(first)] = node;
-            for second in (0..128).filter(|_| node != ROOT && first < 128) {
-                let pair = usize::from(first) << 7 | usize::from(second);
-                self.pairs[pair] = self.child(node, second).unwrap_or(ROOT);
+    /// Notes the node that the head of `spelling` leads to.
+    fn note_head(&mut self, spelling: &[u8], node: u16) {
+        let (bytes, first_place) = head(first_bytes(spelling));
+        let mut places = (0..HEADS).map(|more| (first_place + more) % HEADS);
+        if let Some(free) = places.find(|place| self.heads[*place].bytes == 0) {
+            self.heads[free] = Head { bytes, node };
+        }
+    }
+
+    /// Notes how texts begin that begin with `spelling`.
+    fn note_beginning(&mut self, spelling: &[u8]) {
+        if spelling.len() >= BEGINNING_BYTES {
+            self.beginnings.add(beginning(first_bytes(spelling)));
+            return;
+        }
+        let bits = |at: usize| match spelling.get(at) {
+            Some(byte) => *byte..=*byte,
+            None => 0..=31,
+        };
+        for (second, third) in bits(1).flat_map(|second| bits(2).map(move |third| (second, third))) {
+            let triple = triple(first_bytes(&[spelling[0], second, third]));
+            self.shorts.add(triple);
+            if spelling.len() < HEAD_BYTES {
+                self.without_head.add(triple);
             }
         }
     }
@@ -146,31 +240,37 @@ impl Trie {
         self.nodes.get(node).is_none_or(|node| node.from == Node::FREE.from)
     }
 
-    /// Where `byte` leads to from the node `at`.
-    fn child(&self, at: u16, byte: u8) -> Option<u16> {
-        let child = self.nodes.get(usize::from(at))?.next ^ u16::from(byte);
-        self.nodes.get(usize::from(child)).filter(|node| node.from == at).map(|_| child)
+    /// Whether a spelling may begin like `text`; of what begins none, few texts seem to.
+    #[inline]
+    pub(crate) fn may_begin(&self, text: &[u8]) -> bool {
+        let bytes = first_bytes(text);
+        self.beginnings.has(beginning(bytes)) || self.shorts.has(triple(bytes))
     }
 
-    /// Whether a spelling begins with `byte`.
-    pub(crate) fn begins(&self, byte: u8) -> bool {
-        self.firsts[usize::from(byte)] != ROOT
+    /// The node to go on from with a text of such first bytes, and how many of them are read then.
+    #[inline]
+    fn entry(&self, bytes: u64) -> (u16, usize) {
+        if self.without_head.has(triple(bytes)) {
+            return (ROOT, 0);
+        }
+        let (bytes, mut place) = head(bytes);
+        loop {
+            let known = self.heads[place % HEADS];
+            if known.bytes == bytes {
+                return (known.node, HEAD_BYTES);
+            }
+            if known.bytes == 0 {
+                return (ROOT, 0);
+            }
+            place += 1;
+        }
     }
 
     /// Calls `found` with the number and the length of every spelling that `text` begins with, shortest first.
+    #[inline]
     pub(crate) fn walk(&self, text: &[u8], mut found: impl FnMut(u16, usize)) {
-        let (mut at, mut len) = match text {
-            [first @ ..128, second @ ..128, ..] if self.is_silent(self.firsts[usize::from(*first)]) => {
-                (self.pairs[usize::from(*first) << 7 | usize::from(*second)], 2)
-            }
-            [first, ..] => (self.firsts[usize::from(*first)], 1),
-            [] => return,
-        };
-        if at == ROOT {
-            return;
-        }
-        let mut node = &self.nodes[usize::from(at)];
-        loop {
+        let (mut at, mut len) = self.entry(first_bytes(text));
+        while let Some(node) = self.nodes.get(usize::from(at)) {
             if !node.is_silent() {
                 if !text.get(len..).is_some_and(|rest| node.goes_on(rest)) {
                     return;
@@ -183,15 +283,11 @@ impl Trie {
             }
             let Some(byte) = text.get(len) else { return };
             let child = node.next ^ u16::from(*byte);
-            match self.nodes.get(usize::from(child)) {
-                Some(next) if next.from == at => (at, node, len) = (child, next, len + 1),
-                _ => return,
+            if self.nodes.get(usize::from(child)).is_none_or(|next| next.from != at) {
+                return;
             }
+            (at, len) = (child, len + 1);
         }
-    }
-
-    fn is_silent(&self, node: u16) -> bool {
-        self.nodes.get(usize::from(node)).is_some_and(Node::is_silent)
     }
 }
 
@@ -205,7 +301,9 @@ fn branches(sorted: &[(&'static [u8], u16)], depth: usize) -> Vec<(u8, usize)> {
 fn shared(sorted: &[(&'static [u8], u16)], depth: usize) -> (u64, usize) {
     let (Some((first, _)), Some((last, _))) = (sorted.first(), sorted.last()) else { return (0, 0) };
     let same = first[depth..].iter().zip(&last[depth..]).take_while(|(one, other)| one == other);
-    let bytes = same.count().min(RUN_BYTES_MAX);
+    // Where a head ends there is a node to go on from.
+    let room = if depth < HEAD_BYTES { HEAD_BYTES - 1 - depth } else { RUN_BYTES_MAX };
+    let bytes = same.count().min(room);
     let mut run = [0; RUN_BYTES_MAX];
     run[..bytes].copy_from_slice(&first[depth..depth + bytes]);
     (u64::from_le_bytes(run), bytes)
