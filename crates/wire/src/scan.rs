@@ -10,11 +10,8 @@ use std::ops::Range;
 
 use wide::u8x16;
 
-use self::block::{BLOCK, Before, Block, VECTOR, specials};
+use self::block::{BLOCK, Before, Block, quotes, specials};
 use crate::depth::DEPTH_MAX;
-
-/// Bytes of a string within which most end.
-const SHORT: usize = 2 * VECTOR;
 
 /// This is no JSON, or it nests too deeply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,11 +38,14 @@ impl<'a> Scanner<'a> {
     }
 
     /// The first byte of what comes next, blanks aside. It is not taken.
+    #[inline]
     pub(crate) fn peek(&mut self) -> Option<u8> {
         loop {
-            match self.text.get(self.at) {
+            match self.text.get(self.at).copied() {
+                // Hardly anything but blanks is as low as they are.
+                Some(byte) if byte > b' ' => return Some(byte),
                 Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
-                other => return other.copied(),
+                other => return other,
             }
         }
     }
@@ -95,9 +95,21 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes one value, whatever it is, and says where it stands.
+    #[inline]
     pub(crate) fn value(&mut self) -> Result<Range<usize>, Broken> {
         let first = self.peek();
         let start = self.at;
+        if first == Some(b'"') {
+            self.at += 1;
+            self.string()?;
+        } else {
+            self.any_value(first)?;
+        }
+        Ok(start..self.at)
+    }
+
+    /// Takes the value that begins with `first`, with all that is nested within it.
+    fn any_value(&mut self, first: Option<u8>) -> Result<(), Broken> {
         let mut open = Open::within(self.depth);
         let mut next = first;
         loop {
@@ -128,7 +140,7 @@ impl<'a> Scanner<'a> {
             }
             // A value has ended; the brackets around it may end with it.
             loop {
-                let Some(is_object) = open.last() else { return Ok(start..self.at) };
+                let Some(is_object) = open.last() else { return Ok(()) };
                 if self.goes_on(if is_object { b'}' } else { b']' })? {
                     if is_object {
                         self.key()?;
@@ -220,29 +232,39 @@ impl<'a> Scanner<'a> {
     /// Takes the rest of a string, behind its opening quote. Most are keys and names, and end within a few bytes.
     #[inline]
     fn string(&mut self) -> Result<(), Broken> {
-        for _ in 0..SHORT / VECTOR {
-            let Some(bytes) = self.text.get(self.at..).and_then(<[u8]>::first_chunk) else { break };
+        if let Some(bytes) = self.text.get(self.at..).and_then(<[u8]>::first_chunk) {
             let bytes = u8x16::new(*bytes);
-            self.seen |= bytes;
-            let first = specials(bytes).trailing_zeros() as usize;
-            match self.text.get(self.at + first) {
-                _ if first >= VECTOR => self.at += VECTOR,
-                Some(b'"') => {
-                    self.at += first + 1;
-                    return Ok(());
-                }
-                _ => break,
+            let special = specials(bytes);
+            let first = special & special.wrapping_neg();
+            if first & quotes(bytes) != 0 {
+                self.seen |= bytes;
+                self.at += first.trailing_zeros() as usize + 1;
+                return Ok(());
             }
         }
         self.long_string()
     }
 
+    #[inline(never)]
     fn long_string(&mut self) -> Result<(), Broken> {
         let text = self.text;
         let mut before = Before::default();
+        // Text with escapes has one in nearly every block, and other text has none: what the last block was like says
+        // whether it is worth a look at this one whether there is anything to find in it at all.
+        let mut is_plain = true;
         loop {
             let rest = text.get(self.at..).ok_or(Broken)?;
-            let is_ended = match rest.first_chunk() {
+            let is_ended = match rest.first_chunk::<BLOCK>() {
+                Some(bytes) if is_plain && !before.is_escaping() => {
+                    let block = Block::new(bytes);
+                    if block.is_plain() {
+                        self.seen |= block.joined();
+                        self.at += BLOCK;
+                        continue;
+                    }
+                    is_plain = false;
+                    self.block(bytes, &mut before)?
+                }
                 Some(bytes) => self.block(bytes, &mut before)?,
                 None => {
                     // Behind the end of the text stand quotes: every string ends, and one without an end too late.

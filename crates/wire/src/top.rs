@@ -23,6 +23,9 @@ pub(crate) enum Field {
     Turns,
 }
 
+/// How many fields there are.
+const FIELDS: usize = Field::Turns as usize + 1;
+
 /// The names of fields in all dialects. Of several names for one field the first that is there counts.
 const NAMES: [(&str, Field); 14] = [
     ("model", Field::Model),
@@ -50,10 +53,13 @@ pub(crate) enum Fault {
     Twice(&'static str),
 }
 
-/// Where the fields stand, by the place of their name in [`NAMES`].
+/// Where the fields stand.
 pub(crate) struct Top<'a> {
     body: &'a [u8],
-    spans: [Option<Range<usize>>; NAMES.len()],
+    /// By field: the place of its name in [`NAMES`], and where it stands.
+    found: [Option<(usize, Range<usize>)>; FIELDS],
+    /// Names that were there, one bit for each place in [`NAMES`].
+    names: u16,
     pub(crate) turns: Turns,
 }
 
@@ -70,7 +76,7 @@ pub(crate) struct Turns {
 impl<'a> Top<'a> {
     /// Reads all of a body; what is no JSON to its end is refused.
     pub(crate) fn read(body: &'a [u8]) -> Result<Self, Fault> {
-        let mut top = Self { body, spans: Default::default(), turns: Turns::default() };
+        let mut top = Self { body, found: Default::default(), names: 0, turns: Turns::default() };
         let mut twice = None;
         let mut scanner = Scanner::new(body);
         let read = scanner.object(|scanner, key| {
@@ -81,8 +87,13 @@ impl<'a> Top<'a> {
                 Field::Turns => top.turns(scanner)?,
                 _ => scanner.value()?,
             };
-            if top.spans[name].replace(span).is_some() {
+            if top.names & 1 << name != 0 {
                 twice.get_or_insert(NAMES[name].0);
+            }
+            top.names |= 1 << name;
+            let place = &mut top.found[NAMES[name].1 as usize];
+            if place.as_ref().is_none_or(|(other, _)| name <= *other) {
+                *place = Some((name, span));
             }
             Ok(())
         });
@@ -95,8 +106,7 @@ impl<'a> Top<'a> {
 
     /// Where a field stands.
     pub(crate) fn at(&self, field: Field) -> Option<Range<usize>> {
-        let mut spans = NAMES.iter().zip(&self.spans).filter(|((_, named), _)| *named == field);
-        spans.find_map(|(_, span)| span.clone())
+        self.found[field as usize].as_ref().map(|(_, span)| span.clone())
     }
 
     /// A field as it stands.
@@ -195,8 +205,9 @@ fn is_of_a_model(kind: &[u8]) -> bool {
 
 /// The place of a raw key in [`NAMES`], also if somebody has escaped it.
 fn place_of(key: &[u8]) -> Option<usize> {
-    if !key.contains(&b'\\') {
-        return NAMES.iter().position(|(name, _)| name.as_bytes() == key);
+    let found = NAMES.iter().position(|(name, _)| name.as_bytes() == key);
+    if found.is_some() || !key.contains(&b'\\') {
+        return found;
     }
     let key: String = serde_json::from_slice(&[b"\"", key, b"\""].concat()).ok()?;
     NAMES.iter().position(|(name, _)| *name == key)

@@ -104,8 +104,16 @@ impl OutputDetails {
 
 /// Takes a number of tokens.
 fn count(into: &mut Option<u64>, scanner: &mut Scanner<'_>) -> Result<(), Broken> {
-    let digits = std::str::from_utf8(scanner.raw_value()?).map_err(|_| Broken)?;
-    once(into, digits.parse().map_err(|_| Broken)?)
+    let mut number = 0_u64;
+    // What is taken as a value and holds nothing but digits is a number: at least one, and none in front for nothing.
+    for byte in scanner.raw_value()? {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return Err(Broken);
+        }
+        number = number.checked_mul(10).and_then(|ten| ten.checked_add(digit.into())).ok_or(Broken)?;
+    }
+    once(into, number)
 }
 
 /// Takes what no count stands in.

@@ -44,7 +44,22 @@ pub(super) struct Part {
     pub(super) has_control: bool,
 }
 
+impl Before {
+    /// Whether the next byte stands behind a backslash.
+    #[inline]
+    pub(super) const fn is_escaping(&self) -> bool {
+        self.is_escaping
+    }
+}
+
 impl<'b> Block<'b> {
+    /// Whether there is nothing in it that needs a look: neither an end, nor an escape, nor a control character.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        let [a, b, c, d] = self.vectors.map(special);
+        ((a | b) | (c | d)).to_bitmask() == 0
+    }
+
     #[inline]
     pub(super) fn new(bytes: &'b [u8; BLOCK]) -> Self {
         let vectors = std::array::from_fn(|at| {
@@ -125,8 +140,19 @@ impl Part {
 /// Which of sixteen bytes need a look: quotes, backslashes and control characters.
 #[inline]
 pub(super) fn specials(bytes: u8x16) -> u32 {
+    special(bytes).to_bitmask()
+}
+
+/// Which of sixteen bytes are quotes.
+#[inline]
+pub(super) fn quotes(bytes: u8x16) -> u32 {
+    bytes.simd_eq(u8x16::splat(b'"')).to_bitmask()
+}
+
+#[inline]
+fn special(bytes: u8x16) -> u8x16 {
     let quotes = bytes.simd_eq(u8x16::splat(b'"')) | bytes.simd_eq(u8x16::splat(b'\\'));
-    (controls(bytes) | quotes).to_bitmask()
+    controls(bytes) | quotes
 }
 
 #[inline]
