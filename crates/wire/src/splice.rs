@@ -10,10 +10,19 @@ use bytes::Bytes;
 /// A span that does not lie within the body leaves it as it is.
 #[must_use]
 pub fn splice_model(body: &Bytes, span: &Range<usize>, model: &str) -> Bytes {
-    match other_name(body, span, model) {
-        None => body.clone(),
-        Some(name) => [&body[..span.start], name.as_bytes(), &body[span.end..]].concat().into(),
+    let Some(before) = body.get(span.clone()) else { return body.clone() };
+    let is_quoted = before.first() == Some(&b'"');
+    if !is_quoted || !is_plain(model) {
+        return match other_name(body, span, model) {
+            None => body.clone(),
+            Some(name) => [&body[..span.start], name.as_bytes(), &body[span.end..]].concat().into(),
+        };
     }
+    // Names that need no escape are put there without being written anywhere else before.
+    if before.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")) == Some(model.as_bytes()) {
+        return body.clone();
+    }
+    [&body[..=span.start], model.as_bytes(), b"\"", &body[span.end..]].concat().into()
 }
 
 /// What has to stand at `span` for the body to name `model`; `None` if it stays as it is.
@@ -24,10 +33,16 @@ pub fn other_name(body: &[u8], span: &Range<usize>, model: &str) -> Option<Strin
     (before != name.as_bytes()).then_some(name)
 }
 
+/// Whether a text can stand in a JSON string as it is.
+fn is_plain(text: &str) -> bool {
+    // Joined and not one after the other: names are short, and this way they are looked at many bytes at a time.
+    let is_special = |byte: u8| (byte < b' ') | (byte == b'"') | (byte == b'\\');
+    !text.bytes().fold(false, |any, byte| any | is_special(byte))
+}
+
 /// `text` as a JSON string.
 pub(crate) fn quoted(text: &str) -> String {
-    let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
-    if text.bytes().all(is_plain) {
+    if is_plain(text) {
         return ["\"", text, "\""].concat();
     }
     serde_json::Value::from(text).to_string()
