@@ -31,28 +31,32 @@ pub(crate) enum Echoed {
 impl Echo {
     /// Remembers an event that was read and says nothing but words: as it came, and as it goes on.
     pub(crate) fn learn(&mut self, came: &[u8], went: Option<&[u8]>) {
-        let learnt = self.came.take(came) && self.went.take(went.unwrap_or(came));
+        // Behind a lone carriage return nobody knows yet whether the event has ended.
+        let learnt = came.ends_with(b"\n") && self.came.take(came) && self.went.take(went.unwrap_or(came));
         self.is_renamed = went.is_some();
         if !learnt {
             self.came.before.clear();
         }
     }
 
-    /// Whether `event` is the remembered one with other words.
-    pub(crate) fn recognise(&self, event: &[u8]) -> Option<Echoed> {
+    /// Whether `bytes` begin with the remembered event, with other words in it: how long it is, and how it goes on.
+    pub(crate) fn recognise(&self, bytes: &[u8]) -> Option<(usize, Echoed)> {
         let Frame { before, after } = &self.came;
-        if before.is_empty() || !event.starts_with(before) {
+        if before.is_empty() || !bytes.starts_with(before) {
             return None;
         }
-        let end = string_end(event, before.len());
-        if event.get(end..) != Some(after) {
+        let end = string_end(bytes, before.len());
+        let words = bytes.get(before.len()..end)?;
+        // Words on several lines, which no JSON has, might hold the end of the event.
+        if !bytes[end..].starts_with(after) || memchr::memchr2(b'\n', b'\r', words).is_some() {
             return None;
         }
+        let length = end + after.len();
         if !self.is_renamed {
-            return Some(Echoed::AsItCame);
+            return Some((length, Echoed::AsItCame));
         }
         let Frame { before: shown, after: rest } = &self.went;
-        Some(Echoed::Renamed([shown.as_slice(), &event[before.len()..end], rest].concat()))
+        Some((length, Echoed::Renamed([shown.as_slice(), words, rest].concat())))
     }
 }
 
@@ -91,7 +95,10 @@ mod tests {
 
     #[test]
     fn other_words_are_recognised_and_keep_the_shown_name() {
-        let Some(Echoed::Renamed(went)) = taught().recognise(&event(r#"say \"x\" \\"#, "")) else { panic!() };
+        let came = event(r#"say \"x\" \\"#, "");
+        let two = [came.as_slice(), &event("b", "")].concat();
+        let Some((length, Echoed::Renamed(went))) = taught().recognise(&two) else { panic!() };
+        assert_eq!(length, came.len());
         assert_eq!(
             String::from_utf8(went).unwrap(),
             String::from_utf8(event(r#"say \"x\" \\"#, "")).unwrap().replace("up", "shown")
@@ -104,6 +111,9 @@ mod tests {
         for other in [
             event("b", ",\"finish_reason\":\"stop\""),
             event("b\",\"x\":\"y", ""),
+            event("b\n\nc", ""),
+            event("b\rc", ""),
+            event("b", "").strip_suffix(b"\n").unwrap().to_vec(),
             b"data: [DONE]\n\n".to_vec(),
             Vec::new(),
         ] {

@@ -94,9 +94,13 @@ impl StreamReader {
     pub fn push(&mut self, chunk: Bytes, out: &mut VecDeque<Frame>) {
         let Some(mut rest) = self.begin(chunk) else { return };
         if self.pending.is_empty() {
-            while !rest.is_empty()
-                && let Some(cut) = self.framing.next(&rest)
-            {
+            while !rest.is_empty() {
+                if let Some((length, went)) = self.echoed(&rest) {
+                    let whole = rest.split_to(length);
+                    self.send(Mark::Content, went.unwrap_or(whole), out);
+                    continue;
+                }
+                let Some(cut) = self.framing.next(&rest) else { break };
                 let whole = rest.split_to(cut.end);
                 self.event(whole, cut.data, out);
             }
@@ -105,7 +109,10 @@ impl StreamReader {
             self.pending.extend_from_slice(&rest);
             while let Some(cut) = self.framing.next(&self.pending) {
                 let whole = self.pending.split_to(cut.end).freeze();
-                self.event(whole, cut.data, out);
+                match self.echoed(&whole) {
+                    Some((_, went)) => self.send(Mark::Content, went.unwrap_or(whole), out),
+                    None => self.event(whole, cut.data, out),
+                }
             }
         }
         if self.is_over {
@@ -220,9 +227,6 @@ impl StreamReader {
         if self.is_over || self.is_closed {
             return;
         }
-        if let Some(went) = self.echoed(&whole) {
-            return self.send(Mark::Content, went, out);
-        }
         match data {
             Data::Line(span) if whole[span.clone()].trim_ascii() == DONE => self.done(whole, out),
             Data::Line(span) => self.one_line(whole, span, out),
@@ -231,17 +235,21 @@ impl StreamReader {
         }
     }
 
-    /// The event as it goes on, if it is the last one with other words in it.
-    fn echoed(&self, whole: &Bytes) -> Option<Bytes> {
+    /// The length of the event that `bytes` begin with, if it is the last one with other words in it, and how it goes
+    /// on if it is changed.
+    fn echoed(&self, bytes: &[u8]) -> Option<(usize, Option<Bytes>)> {
         let Speech::Chat(echo) = &self.speech else { return None };
         let standing = &self.standing;
+        if self.is_over || self.is_closed {
+            return None;
+        }
         if !standing.has_content || standing.is_complete || standing.has_several_choices() {
             return None;
         }
-        match echo.recognise(whole)? {
-            Echoed::AsItCame => Some(whole.clone()),
-            Echoed::Renamed(bytes) => Some(bytes.into()),
-        }
+        Some(match echo.recognise(bytes)? {
+            (length, Echoed::AsItCame) => (length, None),
+            (length, Echoed::Renamed(bytes)) => (length, Some(bytes.into())),
+        })
     }
 
     fn one_line(&mut self, whole: Bytes, span: Range<usize>, out: &mut VecDeque<Frame>) {
