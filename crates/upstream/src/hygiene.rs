@@ -27,6 +27,9 @@ const RELAYED: [HeaderName; 5] = [
     HeaderName::from_static("x-models-etag"),
 ];
 
+/// Room for so many of them is made at once: most upstreams send many headers, of which few are relayed.
+const RELAYED_USUAL: usize = 12;
+
 /// Families of such headers.
 const RELAYED_FAMILIES: [&str; 3] = ["x-ratelimit-", "anthropic-ratelimit-", "x-codex-"];
 
@@ -35,17 +38,26 @@ const RELAYED_FAMILIES: [&str; 3] = ["x-ratelimit-", "anthropic-ratelimit-", "x-
 pub fn hops(headers: &HeaderMap) -> u32 {
     // Of several values the largest counts, so that a prepended zero hides nothing.
     let read = |value: &HeaderValue| value.to_str().ok()?.trim().parse().ok();
-    headers.get_all(HOPS).iter().filter_map(read).max().unwrap_or(0)
+    let all = headers.iter().filter(|(name, _)| **name == HOPS);
+    all.filter_map(|(_, value)| read(value)).max().unwrap_or(0)
 }
 
 /// Copies the headers named by `allowed`, except those that the sender declared to be for this hop only, and those
 /// that are there already: what the operator set stands.
 pub fn copy_allowed(from: &HeaderMap, allowed: &[HeaderName], to: &mut HeaderMap) {
-    for name in allowed {
-        if !from.contains_key(name) || to.contains_key(name) || is_for_this_hop(from, name) {
+    // One walk: a request has few headers, and looking up each name that is allowed costs more. The values of one name
+    // stand side by side.
+    let mut last: Option<(&HeaderName, bool)> = None;
+    for (name, value) in from {
+        if !allowed.contains(name) {
             continue;
         }
-        for value in from.get_all(name) {
+        let is_copied = match last {
+            Some((other, is_copied)) if other == name => is_copied,
+            _ => !to.contains_key(name) && !is_for_this_hop(from, name),
+        };
+        last = Some((name, is_copied));
+        if is_copied {
             to.append(name.clone(), value.clone());
         }
     }
@@ -57,7 +69,7 @@ pub fn copy_allowed(from: &HeaderMap, allowed: &[HeaderName], to: &mut HeaderMap
 /// that say nothing about the bytes we send.
 #[must_use]
 pub fn relay_headers(from: &HeaderMap) -> HeaderMap {
-    let mut to = HeaderMap::with_capacity(from.len());
+    let mut to = HeaderMap::with_capacity(from.len().min(RELAYED_USUAL));
     let names_some = from.contains_key(CONNECTION);
     let mut best_id: Option<(usize, &HeaderValue)> = None;
     for (name, value) in from {

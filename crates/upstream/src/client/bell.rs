@@ -5,6 +5,7 @@
 //! at has nothing to say, and is not looked at.
 
 use std::{
+    cell::Cell,
     sync::{
         Arc,
         atomic::{AtomicU8, Ordering},
@@ -13,6 +14,11 @@ use std::{
 };
 
 use futures_util::task::AtomicWaker;
+
+thread_local! {
+    /// Whether this thread takes something out of a channel of hyper's at this moment.
+    static IS_TAKING: Cell<bool> = const { Cell::new(false) };
+}
 
 /// The waker of one connection: a socket and the channels of hyper know no other.
 #[derive(Default)]
@@ -28,6 +34,8 @@ const AWAKE: u8 = 0;
 const RUNG: u8 = 1;
 /// Nothing has come since the connection was last looked at.
 const ASLEEP: u8 = 2;
+/// Nothing has come, but something was taken: whoever put it there may have more.
+const TAKEN: u8 = 3;
 
 impl Bell {
     /// Says who is to be woken, and whether there may be news.
@@ -47,10 +55,30 @@ impl Bell {
         self.state.compare_exchange(AWAKE, ASLEEP, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    /// Nobody uses the connection any more: forgets who did.
-    pub(super) fn forget(&self) {
-        self.listen();
+    /// Takes something out of a channel, which rings to say that there is room in it again.
+    pub(super) fn taking<T>(&self, take: impl FnOnce() -> T) -> T {
+        struct Taking;
+        impl Drop for Taking {
+            fn drop(&mut self) {
+                IS_TAKING.set(false);
+            }
+        }
+        // What rings on this very thread meanwhile can only be the channel: sockets are heard between two polls, or by
+        // another thread.
+        IS_TAKING.set(true);
+        let _taking = Taking;
+        take()
+    }
+
+    /// Nobody uses the connection any more: forgets who did. False if something has come since it was looked at;
+    /// what was taken last has been the last.
+    pub(super) fn rest(&self) -> bool {
         drop(self.waiting.take());
+        let rest = |state| matches!(state, AWAKE | TAKEN).then_some(ASLEEP);
+        match self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, rest) {
+            Ok(_) => true,
+            Err(state) => state == ASLEEP,
+        }
     }
 }
 
@@ -60,6 +88,10 @@ impl Wake for Bell {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
+        let is_room = IS_TAKING.get();
+        if is_room && self.state.compare_exchange(AWAKE, TAKEN, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+            return;
+        }
         if self.state.swap(RUNG, Ordering::AcqRel) == ASLEEP {
             self.waiting.wake();
         }
@@ -101,5 +133,23 @@ mod tests {
         assert!(!bell.sleep(), "it rang while somebody looked");
         assert_eq!(count(), 1, "who is awake is not woken");
         assert!(bell.has_news_for(&waker));
+    }
+
+    #[test]
+    fn who_takes_something_has_a_reason_to_look_again_unless_it_was_the_last() {
+        let bell = Arc::new(Bell::default());
+        let ring = Waker::from(Arc::clone(&bell));
+
+        bell.listen();
+        bell.taking(|| ring.wake_by_ref());
+        assert!(!bell.sleep(), "there may be more");
+        assert!(bell.rest(), "nothing has come");
+        assert!(bell.rest());
+        ring.wake_by_ref();
+        assert!(!bell.rest(), "something has come since");
+
+        bell.listen();
+        bell.taking(|| std::thread::scope(|scope| drop(scope.spawn(|| ring.wake_by_ref()).join())));
+        assert!(!bell.rest(), "what rings elsewhere at that moment is news");
     }
 }

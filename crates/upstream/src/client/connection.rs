@@ -54,9 +54,15 @@ impl Connection {
     }
 
     /// Whether the next request can be sent at once. Also notices that the other end has left.
+    ///
+    /// All that was to be read of the last reply has been taken.
     pub(super) fn is_ready(&mut self) -> bool {
-        self.bell.forget();
-        drive(&mut self.driver, &mut Context::from_waker(Waker::noop()));
+        // One that has not rung since it was looked at, and wanted the next request then, is as it was.
+        if !self.bell.rest() || !self.sender.is_ready() {
+            self.bell.listen();
+            drive(&mut self.driver, &mut Context::from_waker(&self.ring));
+            self.bell.rest();
+        }
         self.driver.is_some() && self.sender.is_ready()
     }
 
@@ -77,6 +83,12 @@ impl Connection {
         self.driver.is_none()
     }
 
+    /// Takes something that may have come with what was taken last, without looking for more.
+    pub(super) fn take_along<T>(&mut self, ask: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
+        let mut inner = Context::from_waker(&self.ring);
+        self.bell.taking(|| ask(&mut inner))
+    }
+
     /// Asks for something that only arrives while the connection is polled.
     pub(super) fn poll_for<T>(
         &mut self,
@@ -94,7 +106,7 @@ impl Connection {
             bell.listen();
             // In this order: what is asked for hardly ever lies there already.
             drive(driver, &mut inner);
-            let found = ask(&mut inner);
+            let found = bell.taking(|| ask(&mut inner));
             if found.is_ready() || bell.sleep() {
                 return found;
             }

@@ -5,8 +5,8 @@
 
 use std::{
     error::Error,
-    future::poll_fn,
-    pin::{Pin, pin},
+    mem,
+    pin::Pin,
     task::{Context, Poll, Waker, ready},
 };
 
@@ -15,9 +15,14 @@ use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use pin_project_lite::pin_project;
 use standin_core::Progress;
 
-use super::{connection::Connection, pool::Shelf, watch::Watch};
+use super::{
+    connection::{Connection, Sent},
+    pool::Shelf,
+    watch::Watch,
+};
 use crate::{Limits, Payload, SendError};
 
 /// A request of which the connection took nothing.
@@ -31,44 +36,77 @@ pub(super) struct Exchange {
     shelf: Shelf,
     /// Gone with the connection once the reply has ended.
     watch: Option<Watch>,
+    /// The head has just come; most replies bring their body, or its beginning, along.
+    is_fresh: bool,
 }
 
 /// Sends a request and waits for the head of the reply.
-pub(super) async fn begin(
+///
+/// No async function, because the future of one would have room for the request and for what becomes of it, twice.
+pub(super) fn begin(
     mut connection: Box<Connection>,
     request: Request<Full<Payload>>,
     shelf: Shelf,
     limits: &Limits,
-) -> Result<Result<Response<Exchange>, Unsent>, SendError> {
-    let mut watch = Watch::start(limits, connection.alarm.take());
-    let mut sending = pin!(connection.send(request));
-    let sent = poll_fn(|cx| {
-        if let Poll::Ready(sent) = connection.poll_for(cx, |cx| sending.as_mut().poll(cx)) {
-            return Poll::Ready(Ok(sent));
-        }
-        if connection.has_ended() {
-            return Poll::Ready(Err(SendError::lost("the connection ended before the reply")));
-        }
-        watch.poll(cx).map(Err)
-    });
-    // A connection that wrote nothing is the only proof that the upstream has seen nothing.
-    let progress = |connection: &Connection, error: SendError| SendError {
-        progress: if connection.has_written() { Progress::Sent } else { Progress::NotSent },
-        ..error
-    };
-    match sent.await {
-        Ok(Ok(reply)) => Ok(Ok(reply.map(|body| Exchange::new(body, connection, shelf, watch)))),
-        Ok(Err(mut failed)) => match failed.take_message() {
-            Some(request) => Ok(Err(Unsent(request))),
-            None => Err(progress(&connection, before_head(failed.error()))),
-        },
-        Err(error) => Err(progress(&connection, error)),
+) -> impl Future<Output = Begun> + Send + use<> {
+    let watch = Watch::start(limits, connection.alarm.take());
+    let sending = connection.send(request);
+    Beginning { sending, parts: Some(Parts { connection, shelf, watch }) }
+}
+
+/// What comes of a request: the head of its reply, or the request itself if nothing of it was sent.
+pub(super) type Begun = Result<Result<Response<Exchange>, Unsent>, SendError>;
+
+/// What an exchange is made of once its reply begins.
+struct Parts {
+    connection: Box<Connection>,
+    shelf: Shelf,
+    watch: Watch,
+}
+
+pin_project! {
+    struct Beginning<F> {
+        #[pin]
+        sending: F,
+        // None once it is over.
+        parts: Option<Parts>,
+    }
+}
+
+impl<F: Future<Output = Sent>> Future for Beginning<F> {
+    type Output = Begun;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Begun> {
+        let mut this = self.project();
+        let Some(Parts { connection, watch, .. }) = this.parts else { return Poll::Pending };
+        let sent = match connection.poll_for(cx, |cx| this.sending.as_mut().poll(cx)) {
+            Poll::Ready(sent) => Ok(sent),
+            Poll::Pending if connection.has_ended() => {
+                Err(SendError::lost("the connection ended before the reply"))
+            }
+            Poll::Pending => Err(ready!(watch.poll(cx))),
+        };
+        let Some(Parts { connection, shelf, watch }) = this.parts.take() else { return Poll::Pending };
+        // A connection that wrote nothing is the only proof that the upstream has seen nothing.
+        let progress = |error: SendError| SendError {
+            progress: if connection.has_written() { Progress::Sent } else { Progress::NotSent },
+            ..error
+        };
+        Poll::Ready(match sent {
+            Ok(Ok(reply)) => Ok(Ok(reply.map(|body| Exchange::new(body, connection, shelf, watch)))),
+            Ok(Err(mut failed)) => match failed.take_message() {
+                Some(request) => Ok(Err(Unsent(request))),
+                None => Err(progress(before_head(failed.error()))),
+            },
+            Err(error) => Err(progress(error)),
+        })
     }
 }
 
 impl Exchange {
     fn new(body: Incoming, connection: Box<Connection>, shelf: Shelf, watch: Watch) -> Self {
-        let mut exchange = Self { body, connection: Some(connection), shelf, watch: Some(watch) };
+        let (connection, watch) = (Some(connection), Some(watch));
+        let mut exchange = Self { body, connection, shelf, watch, is_fresh: true };
         exchange.finish_if_ended();
         exchange
     }
@@ -101,8 +139,12 @@ impl Body for Exchange {
         let this = self.get_mut();
         loop {
             let Some(connection) = &mut this.connection else { return Poll::Ready(None) };
-            let body = &mut this.body;
-            match connection.poll_for(cx, |cx| Pin::new(&mut *body).poll_frame(cx)) {
+            let mut ask = |cx: &mut Context<'_>| Pin::new(&mut this.body).poll_frame(cx);
+            let along = match mem::take(&mut this.is_fresh) {
+                true => connection.take_along(&mut ask),
+                false => Poll::Pending,
+            };
+            match if along.is_ready() { along } else { connection.poll_for(cx, ask) } {
                 Poll::Ready(Some(Ok(frame))) => {
                     this.watch.iter_mut().for_each(Watch::heard);
                     this.finish_if_ended();
