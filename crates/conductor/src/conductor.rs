@@ -2,18 +2,21 @@
 
 use std::{
     collections::hash_map::RandomState,
-    hash::{BuildHasher, Hash, Hasher},
+    hash::{BuildHasher, Hasher},
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
-use standin_core::{AffinityKey, Clock, ModelAlias, Moment, RequestId};
+use standin_core::{AffinityKey, Clock, Dialect, ModelAlias, Moment, RequestId};
 use standin_policy::{Affinity, Ask, ConversationTurn, RouteIndex, Run};
 use standin_store::{Shown, Store};
 use standin_upstream::CallerRequest;
+use standin_wire::StreamForm;
 
 use crate::{
     Answer, AnswerBody, count,
@@ -73,18 +76,37 @@ impl Conductor {
 
     /// Answers a request. It always comes to an answer in the caller's dialect; dropping the future, or the answer's
     /// body, means that the caller left: upstream connections close and nothing is recorded.
-    pub async fn run(&self, request: Request) -> Answer {
+    pub fn run(&self, request: Request) -> impl Future<Output = Answer> + Send + use<> {
+        let begun = self.begin(request);
+        // What is prepared is not kept here a second time: for a whole answer this is little more than a wait.
+        async move {
+            match begun {
+                Begun::Refused { refusal, counting } => Box::pin(counted(counting, refusal)).await,
+                Begun::Driven { drive, counting } => match drive.await {
+                    Driven::Failed(refusal) if !count::is_callers(&refusal) => {
+                        Box::pin(counted(counting, refusal)).await
+                    }
+                    driven => finish(driven),
+                },
+                Begun::Streamed(streamed) => Box::pin(streamed.head()).await,
+            }
+        }
+    }
+
+    /// Everything up to the first attempt.
+    fn begin(&self, request: Request) -> Begun {
         let shared = &self.shared;
         let snapshot = shared.snapshot.load_full();
         let call = &request.call;
         let Some(route) = snapshot.routing.resolve(call.model.as_str()) else {
-            return Refusal::unknown_model(&request).into_answer();
+            let refusal = Box::new(Refusal::unknown_model(&request));
+            return Begun::Refused { refusal, counting: None };
         };
         let speaking = snapshot.speaking(call.dialect, call.operation);
         let counting = count::asked(&request);
         if !snapshot.serves(route, speaking.as_deref()) {
             let refusal = Box::new(Refusal::wrong_dialect(&request));
-            return counted(counting, refusal).await;
+            return Begun::Refused { refusal, counting };
         }
         let now = shared.clock.now();
         let patience = counting.as_ref().map(|_| count::WAIT_MAX);
@@ -100,20 +122,11 @@ impl Conductor {
         let (hold_max, keep_alive) = (snapshot.params.hold_max, snapshot.params.keep_alive);
         let is_head_out = is_streaming.then(|| Arc::new(AtomicBool::new(false)));
         let recorder = Recorder::new(Arc::clone(shared), snapshot, request, run, now, deadline);
-        let mut drive = Box::pin(Drive::new(Arc::clone(shared), recorder, is_head_out.clone()).go());
-        if !is_streaming {
-            return match drive.await {
-                Driven::Failed(refusal) if !count::is_callers(&refusal) => counted(counting, refusal).await,
-                driven => finish(driven),
-            };
-        }
-        match tokio::time::timeout(hold_max, drive.as_mut()).await {
-            Ok(driven) => finish(driven),
-            Err(_) => {
-                is_head_out.iter().for_each(|is_out| is_out.store(true, Ordering::Relaxed));
-                let (status, headers) = early_head(form);
-                let body = AnswerBody::holding(Hold::new(drive, dialect, form, keep_alive));
-                Answer { status, headers, body }
+        let drive = Box::pin(Drive::new(Arc::clone(shared), recorder, is_head_out.clone()).go());
+        match is_head_out {
+            None => Begun::Driven { drive, counting },
+            Some(is_head_out) => {
+                Begun::Streamed(Streamed { drive, is_head_out, dialect, form, hold_max, keep_alive })
             }
         }
     }
@@ -188,8 +201,46 @@ impl Conductor {
     }
 }
 
+/// The drive of one request, wherever it goes on.
+type Driving = Pin<Box<dyn Future<Output = Driven> + Send>>;
+
+/// A request that has begun.
+enum Begun {
+    /// There is nothing to try.
+    Refused { refusal: Box<Refusal>, counting: Option<Arc<CallerRequest>> },
+    /// It is to be answered as a whole.
+    Driven { drive: Driving, counting: Option<Arc<CallerRequest>> },
+    /// It is to be answered by a stream.
+    Streamed(Streamed),
+}
+
+/// A stream whose head has not gone out.
+struct Streamed {
+    drive: Driving,
+    is_head_out: Arc<AtomicBool>,
+    dialect: Dialect,
+    form: StreamForm,
+    hold_max: Duration,
+    keep_alive: Duration,
+}
+
+impl Streamed {
+    /// Waits for the first content, or until the head has to go out before it.
+    async fn head(mut self) -> Answer {
+        match tokio::time::timeout(self.hold_max, self.drive.as_mut()).await {
+            Ok(driven) => finish(driven),
+            Err(_) => {
+                self.is_head_out.store(true, Ordering::Relaxed);
+                let (status, headers) = early_head(self.form);
+                let hold = Hold::new(self.drive, self.dialect, self.form, self.keep_alive);
+                Answer { status, headers, body: AnswerBody::holding(hold) }
+            }
+        }
+    }
+}
+
 /// By what a conversation is known again.
-#[derive(Debug, Clone, Copy, Hash)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Told {
     /// A key that the caller gives it.
     Session(u64),
@@ -202,8 +253,17 @@ impl Shared {
     pub(crate) fn conversation(&self, request: &Request, told: Told) -> AffinityKey {
         let client = request.client.as_ref().map(|client| client.as_str());
         let model = request.call.model.as_str();
+        let (kind, digest) = match told {
+            Told::Session(digest) => (0, digest),
+            Told::Opening(digest) => (1, digest),
+        };
+        // With the length of the first text in front, two texts in a row are told apart; nobody is one more than any.
+        let length = client.map_or(0, |client| client.len() as u64 + 1);
         let mut hasher = self.digests.build_hasher();
-        (told, client, model).hash(&mut hasher);
+        hasher.write_u64(digest);
+        hasher.write_u64(length << 1 | kind);
+        hasher.write(client.unwrap_or_default().as_bytes());
+        hasher.write(model.as_bytes());
         let high = u128::from(hasher.finish());
         // One more byte makes the other half; the text is read once.
         hasher.write_u8(1);

@@ -49,6 +49,16 @@ pub(crate) enum Driven {
     Failed(Box<Refusal>),
 }
 
+/// What a request does next.
+enum Next {
+    /// It asks somebody.
+    Attempt(Attempt),
+    /// It waits.
+    Wait(Duration),
+    /// It is answered with an error.
+    Refuse(Box<Refusal>),
+}
+
 /// One request under way.
 pub(crate) struct Drive {
     shared: Arc<Shared>,
@@ -70,16 +80,14 @@ impl Drive {
         Self { shared, recorder, failed: Vec::new(), epoch: 0, is_head_out }
     }
 
-    pub(crate) async fn go(mut self) -> Driven {
-        loop {
-            let now = self.shared.clock.now();
-            let ready = step(&mut self.recorder.run, &self.recorder.snapshot.session, now);
-            let (decision, wait) = log::decision(&ready, now);
-            self.recorder.decided(decision, wait);
-            match ready {
-                Ready::Attempt(attempt, admission) => {
-                    self.recorder.begin(attempt, admission);
-                    match self.attempt(&attempt).await {
+    /// Drives the request to its answer.
+    #[expect(clippy::manual_async_fn, reason = "the future of an async function keeps its arguments twice")]
+    pub(crate) fn go(mut self) -> impl Future<Output = Driven> + Send {
+        async move {
+            let mut now = self.recorder.began();
+            loop {
+                match self.next(now) {
+                    Next::Attempt(attempt) => match self.attempt(&attempt).await {
                         Some(Attempted::Whole { status, headers, body, usage, kept_as }) => {
                             self.recorder.succeed(usage, kept_as.as_deref());
                             return Driven::Whole { status, headers, body };
@@ -96,14 +104,27 @@ impl Drive {
                         }
                         // The caller's own deadline: nobody is blamed.
                         None => self.recorder.settle(Outcome::Abandoned),
-                    }
+                    },
+                    Next::Wait(time) => tokio::time::sleep(time).await,
+                    Next::Refuse(refusal) => return Driven::Failed(refusal),
                 }
-                Ready::Wait { until, .. } => tokio::time::sleep(until.since(now)).await,
-                Ready::Finish(ending) => {
-                    let refusal = self.recorder.refuse(ending, &self.failed);
-                    return Driven::Failed(Box::new(refusal));
-                }
+                now = self.shared.clock.now();
             }
+        }
+    }
+
+    /// What to do now, with everything it needs already taken and written down.
+    fn next(&mut self, now: Moment) -> Next {
+        let ready = step(&mut self.recorder.run, &self.recorder.snapshot.session, now);
+        let (decision, wait) = log::decision(&ready, now);
+        self.recorder.decided(decision, wait);
+        match ready {
+            Ready::Attempt(attempt, admission) => {
+                self.recorder.begin(attempt, admission);
+                Next::Attempt(attempt)
+            }
+            Ready::Wait { until, .. } => Next::Wait(until.since(now)),
+            Ready::Finish(ending) => Next::Refuse(Box::new(self.recorder.refuse(ending, &self.failed))),
         }
     }
 
@@ -111,12 +132,12 @@ impl Drive {
     async fn attempt(&mut self, attempt: &Attempt) -> Option<Attempted> {
         let snapshot = &self.recorder.snapshot;
         let request: &Request = &self.recorder.request;
-        let candidate = self.recorder.run.candidate(attempt);
+        let (_, model) = self.recorder.run.routing().layout().names(attempt.candidate());
         let judge = Judge {
             classifier: &snapshot.classifier,
             request: &request.call,
             upstream: snapshot.upstream(attempt.candidate()),
-            model: &candidate.model,
+            model,
             clock: &*self.shared.clock,
             is_head_out: self.is_head_out.as_ref().is_some_and(|is_out| is_out.load(Ordering::Relaxed)),
         };
@@ -131,7 +152,7 @@ impl Drive {
         let whole = pin!(async {
             let renewed = if attempt.renews { executor.renew(used).await } else { Ok(()) };
             let sent = match renewed {
-                Ok(()) => executor.send(&request.call, &candidate.model).await,
+                Ok(()) => executor.send(&request.call, model).await,
                 Err(error) => Err(error),
             };
             match judge.look(sent) {

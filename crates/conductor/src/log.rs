@@ -77,7 +77,7 @@ pub(crate) fn request(request: &Request, run: &Run, ending: &Ending, usage: &Usa
         Ending::CallerLeft => ("caller_left", Some(ErrorClass::ClientGone)),
         Ending::Failed(report) => ("failed", report.cause.class()),
     };
-    let last = run.last_candidate();
+    let last = run.last_names();
     tracing::info!(
         request = %request.call.request_id,
         client = request.client.as_ref().map(|client| client.as_str()),
@@ -87,8 +87,8 @@ pub(crate) fn request(request: &Request, run: &Run, ending: &Ending, usage: &Usa
         attempts = run.attempts(),
         possible_duplicates = Some(run.possible_duplicates()).filter(|count| *count > 0),
         class = class.map(ErrorClass::as_str),
-        credential = last.as_ref().map(|last| last.credential.as_str()),
-        upstream.model = last.as_ref().map(|last| last.model.as_str()),
+        credential = last.map(|(credential, _)| credential.as_str()),
+        upstream.model = last.map(|(_, model)| model.as_str()),
         input_tokens = usage.input_tokens,
         output_tokens = usage.output_tokens,
         wait_ms = millis(run.waited()),

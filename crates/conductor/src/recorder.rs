@@ -70,6 +70,11 @@ impl Recorder {
         })
     }
 
+    /// When the request began.
+    pub(crate) fn began(&self) -> Moment {
+        self.began
+    }
+
     pub(crate) fn dialect(&self) -> Dialect {
         self.request.call.dialect
     }
@@ -164,7 +169,7 @@ impl Recorder {
             classifier: &self.snapshot.classifier,
             request: &self.request.call,
             upstream: self.snapshot.upstream(candidate),
-            model: &self.snapshot.routing.layout().candidate(candidate).model,
+            model: self.snapshot.routing.layout().names(candidate).1,
             clock: &*self.shared.clock,
             is_head_out: true,
         };

@@ -172,11 +172,15 @@ impl Layout {
     /// The names behind a candidate.
     #[must_use]
     pub fn candidate(&self, candidate: u32) -> Candidate {
+        let (credential, model) = self.names(candidate);
+        Candidate { credential: credential.clone(), model: model.clone() }
+    }
+
+    /// The same names where they stand.
+    #[must_use]
+    pub fn names(&self, candidate: u32) -> (&CredentialId, &UpstreamModel) {
         let row = self.row(candidate);
-        Candidate {
-            credential: self.credential(row.credential).id.clone(),
-            model: self.models[row.model as usize].name.clone(),
-        }
+        (&self.credential(row.credential).id, &self.models[row.model as usize].name)
     }
 
     /// The number of a candidate, if it is configured.

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use standin_core::{Candidate, Claim, Entry, Moment, Refusal, View};
+use standin_core::{Candidate, Claim, CredentialId, Entry, Moment, Refusal, UpstreamModel, View};
 
 use crate::{
     ask::Ask,
@@ -331,6 +331,12 @@ impl Run {
     #[must_use]
     pub fn last_candidate(&self) -> Option<Candidate> {
         self.state.called.map(|candidate| self.routing.layout.candidate(candidate))
+    }
+
+    /// Its names where they stand.
+    #[must_use]
+    pub fn last_names(&self) -> Option<(&CredentialId, &UpstreamModel)> {
+        self.state.called.map(|candidate| self.routing.layout.names(candidate))
     }
 
     /// The snapshot this request keeps.

@@ -9,6 +9,8 @@ use crate::ending::{Cause, Stop};
 
 /// Notes kept of one request; later ones are counted only.
 pub(crate) const NOTES_MAX: usize = 192;
+/// Notes of a request that its first candidate serves.
+const NOTES_USUAL: usize = 2;
 /// Skipped candidates noted one by one in one decision; further ones are counted only.
 pub(crate) const SKIPS_MAX: u32 = 8;
 
@@ -171,7 +173,7 @@ pub struct Trail {
 
 impl Trail {
     pub(crate) fn new(layout: Arc<Layout>) -> Self {
-        Self { layout, notes: Vec::new(), dropped: 0, skips: 0 }
+        Self { layout, notes: Vec::with_capacity(NOTES_USUAL), dropped: 0, skips: 0 }
     }
 
     pub(crate) fn note(&mut self, note: Note) {
@@ -209,7 +211,8 @@ impl Trail {
 
     /// Hands the notes over and begins anew.
     pub(crate) fn take(&mut self) -> Self {
-        std::mem::replace(self, Self::new(Arc::clone(&self.layout)))
+        let empty = Self { layout: Arc::clone(&self.layout), notes: Vec::new(), dropped: 0, skips: 0 };
+        std::mem::replace(self, empty)
     }
 
     /// The story so far.
