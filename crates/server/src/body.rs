@@ -18,6 +18,8 @@ use tokio::{
 };
 
 use crate::{
+    doorbell,
+    found::Found,
     inflate::{Coding, Fault, inflate},
     limits::Limits,
 };
@@ -42,13 +44,52 @@ pub(crate) fn budget(limits: &Limits) -> Arc<Semaphore> {
     Arc::new(Semaphore::new(limits.bodies_bytes_max / UNIT))
 }
 
+/// What the head of a request says about its body.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Announced {
+    /// Bytes that are to come, if it says so.
+    length: usize,
+    /// How it is compressed.
+    coding: Option<Coding>,
+}
+
+impl Announced {
+    /// Refuses a body by its head alone, before a byte of it is read.
+    pub(crate) fn by(found: &Found<'_>, kinds: Kinds, limits: &Limits) -> Result<Self, CallerError> {
+        let length: Option<u64> = found.content_length.and_then(|value| value.to_str().ok()?.parse().ok());
+        if length.is_some_and(|length| length > limits.body_bytes_max as u64) {
+            return Err(too_large(limits));
+        }
+        let unread = |message| CallerError::new(ErrorKind::UnsupportedMedia, message);
+        let coding = match found.content_encoding.map(Coding::named) {
+            None => None,
+            Some(Ok(coding)) if !found.has_several_encodings => coding,
+            _ => return Err(unread("The content encoding must be gzip, zstd or none.")),
+        };
+        // A page can send a form to us without asking, but no key of its own in a header with it.
+        let is_of_a_page = found.has_origin && found.authorization.is_none();
+        let is_form = |kind: &[u8]| {
+            let start = kind.get(..FORM.len());
+            kinds == Kinds::JsonOrForm
+                && start.is_some_and(|start| start.eq_ignore_ascii_case(FORM))
+                && !is_of_a_page
+        };
+        let is_read = |kind: &[u8]| names_json(kind) || is_form(kind);
+        if found.content_type.is_some_and(|kind| !is_read(kind.as_bytes())) {
+            return Err(unread("The content type must be application/json."));
+        }
+        let length = length.and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+        Ok(Self { length, coding })
+    }
+}
+
 /// Reads a body to its end, and inflates it if it came compressed.
 ///
 /// Its share of the budget goes back when the last reference to the bytes is dropped.
 pub(crate) async fn read<B>(
+    announced: Announced,
     headers: &mut HeaderMap,
-    body: B,
-    kinds: Kinds,
+    body: &mut B,
     limits: &Limits,
     budget: &Arc<Semaphore>,
     clock: &dyn Clock,
@@ -56,12 +97,9 @@ pub(crate) async fn read<B>(
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let declared = declared(headers);
-    let coding = refuse_by_head(headers, declared, kinds, limits)?;
     let mut share = Share { budget: Arc::clone(budget), held: None, bytes: 0 };
-    let expected = declared.and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
-    let mut bytes = receive(body, expected, limits, clock, &mut share).await?;
-    if let Some(coding) = coding {
+    let mut bytes = receive(body, announced.length, limits, clock, &mut share).await?;
+    if let Some(coding) = announced.coding {
         let received = bytes.len();
         let inflated = inflate(coding, &bytes, limits.body_bytes_max, |size| share.cover(received + size));
         // Boxed: few bodies come compressed, and every request would have room for it.
@@ -117,50 +155,12 @@ impl Share {
     }
 }
 
-/// The length a request declares.
-fn declared(headers: &HeaderMap) -> Option<u64> {
-    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-/// Refuses a body by its head alone, before a byte of it is read; otherwise, how it is compressed.
-fn refuse_by_head(
-    headers: &HeaderMap,
-    declared: Option<u64>,
-    kinds: Kinds,
-    limits: &Limits,
-) -> Result<Option<Coding>, CallerError> {
-    if declared.is_some_and(|length| length > limits.body_bytes_max as u64) {
-        return Err(too_large(limits));
-    }
-    let unread = |message| CallerError::new(ErrorKind::UnsupportedMedia, message);
-    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
-    let coding = match (codings.next().map(Coding::named), codings.next()) {
-        (None, _) => None,
-        (Some(Ok(coding)), None) => coding,
-        _ => return Err(unread("The content encoding must be gzip, zstd or none.")),
-    };
-    // A page can send a form to us without asking, but no key of its own in a header with it.
-    let is_of_a_page =
-        || headers.contains_key(header::ORIGIN) && !headers.contains_key(header::AUTHORIZATION);
-    let is_form = |kind: &[u8]| {
-        let start = kind.get(..FORM.len());
-        kinds == Kinds::JsonOrForm
-            && start.is_some_and(|start| start.eq_ignore_ascii_case(FORM))
-            && !is_of_a_page()
-    };
-    let is_read = |kind: &[u8]| names_json(kind) || is_form(kind);
-    if headers.get(header::CONTENT_TYPE).is_some_and(|kind| !is_read(kind.as_bytes())) {
-        return Err(unread("The content type must be application/json."));
-    }
-    Ok(coding)
-}
-
 fn names_json(kind: &[u8]) -> bool {
     kind.windows(4).any(|window| window.eq_ignore_ascii_case(b"json"))
 }
 
 async fn receive<B>(
-    mut body: B,
+    body: &mut B,
     expected: usize,
     limits: &Limits,
     clock: &dyn Clock,
@@ -174,7 +174,7 @@ where
     let mut rest = BytesMut::new();
     let mut received = 0_usize;
     let mut pace = Pace::new(limits, clock);
-    while let Some(frame) = pace.next(&mut body, received).await? {
+    while let Some(frame) = pace.next(body, received).await? {
         let Ok(data) = frame.map_err(|_| ended_early())?.into_data() else { continue };
         received += data.len();
         if received > limits.body_bytes_max {
@@ -224,9 +224,12 @@ impl<'a> Pace<'a> {
         body: &mut B,
         received: usize,
     ) -> Result<Option<Result<Frame<B::Data>, B::Error>>, CallerError> {
-        std::future::poll_fn(|cx| match Pin::new(&mut *body).poll_frame(cx) {
-            Poll::Ready(frame) => Poll::Ready(Ok(frame)),
-            Poll::Pending => self.poll_late(cx, received).map(|()| Err(late())),
+        std::future::poll_fn(|cx| {
+            let polled = doorbell::take(cx, |cx| (Pin::new(&mut *body).poll_frame(cx), body.is_end_stream()));
+            match polled {
+                Poll::Ready(frame) => Poll::Ready(Ok(frame)),
+                Poll::Pending => self.poll_late(cx, received).map(|()| Err(late())),
+            }
         })
         .await
     }

@@ -1,8 +1,8 @@
 //! One connection, from its first byte to its end.
 
-use std::{convert::Infallible, pin::pin, sync::Arc};
+use std::{future::poll_fn, pin::pin, sync::Arc};
 
-use http::{HeaderValue, Request, Response, header};
+use http::Request;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -13,13 +13,13 @@ use tokio::{
 };
 
 use crate::{
+    doorbell::Doorbell,
     guard::Guard,
-    handle::{handle, refuse_unread},
+    handle::handle,
     multiplex::multiplexed,
     opening::{Opening, Protocol, opening},
-    parting::{Departing, Phase, next_phase},
+    parting::{Phase, next_phase},
     site::Site,
-    spare::SpareTimer,
     tls::Tls,
 };
 
@@ -72,21 +72,15 @@ where
 {
     guard.speak_for(&site);
     let (limits, talk) = (site.limits, guard.talk());
+    let bell = Doorbell::new(Arc::clone(&talk));
     let service = service_fn(move |request: Request<Incoming>| {
-        let (site, (objection, running)) = (Arc::clone(&site), talk.begin());
+        let (objection, running) = talk.begin();
         // hyper keeps room for this future as long as the connection lasts; a stream needs it for its first instant.
-        Box::pin(async move {
-            let mut reply = match objection {
-                Some(objection) => closing(refuse_unread(&site, &request, objection)),
-                None => handle(site, request).await,
-            };
-            reply.body_mut().ends(running);
-            Ok::<_, Infallible>(reply)
-        })
+        Box::pin(handle(Arc::clone(&site), request, objection, Some(running)))
     });
     let served = http1::Builder::new()
-        .timer(SpareTimer::default())
-        .header_read_timeout(limits.keep_alive_max)
+        // The guard knows when a head begins and when a connection is idle, without a timer for every request.
+        .header_read_timeout(None)
         .max_buf_size(limits.head_bytes_max)
         .max_headers(limits.headers_max)
         // A chunk is a size, some bytes and a line end: copied together, they are cheaper than a list of three.
@@ -96,7 +90,7 @@ where
     loop {
         let told = tokio::select! {
             biased;
-            ended = served.as_mut() => return log(ended),
+            ended = poll_fn(|cx| bell.answer(cx, |cx| served.as_mut().poll(cx))) => return log(ended),
             told = next_phase(&mut phase) => told,
         };
         if told.is_err() {
@@ -107,11 +101,6 @@ where
             served.as_mut().graceful_shutdown();
         }
     }
-}
-
-fn closing(mut reply: Response<Departing>) -> Response<Departing> {
-    reply.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    reply
 }
 
 /// How a connection ended is the caller's affair, mostly.

@@ -203,7 +203,11 @@ impl Framing {
 
     /// `line` may still hold its carriage return, and may have lost its tail if it was long.
     fn end_line(&mut self, line: &[u8], last: Option<u8>) {
-        let line = line.trim_ascii_end();
+        let line = match line {
+            // Nearly always there is nothing to trim but the carriage return.
+            [.., before, b'\r'] if !before.is_ascii_whitespace() => &line[..line.len() - 1],
+            _ => line.trim_ascii_end(),
+        };
         match self.stage {
             Stage::Head => {
                 if last != Some(b'\r') {
@@ -242,6 +246,10 @@ impl Framing {
 
 impl HeadSoFar {
     fn read(&mut self, line: &[u8]) {
+        // By their first letters, few lines of a head can be one of these.
+        if !matches!(line.first(), Some(b'c' | b'C' | b't' | b'T')) {
+            return;
+        }
         if let Some(value) = value_of(line, b"content-length") {
             let digits =
                 std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()));

@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use crate::{
-    frames::Frames, framing::Framing, limits::Limits, opening::Ahead, site::Site, talk::Talk,
+    frames::Frames, framing::Framing, idle::Idle, limits::Limits, opening::Ahead, site::Site, talk::Talk,
     unheard::Unheard,
 };
 
@@ -38,6 +38,8 @@ pub(crate) struct Guard<S> {
     unheard: Option<Unheard>,
     head_max: Duration,
     stall_max: Duration,
+    /// Runs while nothing is asked and nothing is being answered; only for HTTP/1.1.
+    idle: Option<Idle>,
     /// Runs while a head is incomplete.
     head_timer: Option<Pin<Box<Sleep>>>,
     /// Runs while the peer takes nothing.
@@ -63,6 +65,7 @@ impl<S> Guard<S> {
             unheard: None,
             head_max: limits.head_max,
             stall_max: limits.stall_max,
+            idle: Some(Idle::new(limits.keep_alive_max)),
             head_timer: None,
             stall_timer: None,
             linger: Linger::NotYet,
@@ -71,7 +74,7 @@ impl<S> Guard<S> {
 
     /// Watches an HTTP/2 connection, whose framing leaves nothing to doubt.
     pub(crate) fn framed(socket: S, limits: &Limits) -> Self {
-        Self { framing: None, frames: Some(Box::new(Frames::new())), ..Self::new(socket, limits) }
+        Self { framing: None, frames: Some(Box::new(Frames::new())), idle: None, ..Self::new(socket, limits) }
     }
 
     /// The same, with bytes that come before those in the socket.
@@ -105,6 +108,7 @@ impl<S> Guard<S> {
         }
         let Some(framing) = &mut self.framing else { return };
         framing.push(bytes);
+        self.idle.iter_mut().for_each(Idle::heard);
         if let Some(finding) = framing.finding() {
             self.talk.find(finding);
         }
@@ -143,6 +147,15 @@ impl<S> Guard<S> {
             return Err(io::ErrorKind::InvalidData.into());
         }
         Ok(())
+    }
+
+    /// Nothing has come: ready when that has lasted too long.
+    fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match (&mut self.head_timer, &mut self.idle) {
+            (Some(timer), _) => timer.as_mut().poll(cx),
+            (None, Some(idle)) if self.talk.answered().is_some() => idle.poll(cx),
+            _ => Poll::Pending,
+        }
     }
 
     /// A write that could not go on is given so much time, and one that could ends the wait.
@@ -193,10 +206,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
                 this.look(&buffer.filled()[before..]);
                 Poll::Ready(read.and_then(|()| this.no_flood()))
             }
-            Poll::Pending => match &mut this.head_timer {
-                Some(timer) => timer.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into())),
-                None => Poll::Pending,
-            },
+            Poll::Pending => this.poll_late(cx).map(|()| Err(io::ErrorKind::TimedOut.into())),
         }
     }
 }

@@ -2,19 +2,16 @@
 
 use std::{borrow::Cow, collections::HashMap};
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::HeaderValue;
 use sha2::{Digest, Sha256};
 use standin_core::ClientId;
 use subtle::ConstantTimeEq;
 use wildmatch::WildMatch;
 
-use crate::{escape::unescape, seen::Seen};
+use crate::{escape::unescape, found::Found, seen::Seen};
 
 /// Bytes of a presented key that are looked at; a longer one is no key.
 const KEY_BYTES_MAX: usize = 4096;
-
-const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
-const X_GOOG_API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
 
 /// One caller.
 #[derive(Debug, Clone)]
@@ -101,16 +98,14 @@ fn head(digest: &[u8; 32]) -> [u8; 8] {
 /// The keys a request presents, in all of the forms that clients use. Some fill several: a placeholder in the one, the
 /// caller's key in the other.
 pub(crate) fn presented<'r>(
-    headers: &'r HeaderMap,
+    found: &Found<'r>,
     query: Option<&'r str>,
-) -> impl Iterator<Item = Cow<'r, [u8]>> {
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| {
+) -> impl Iterator<Item = Cow<'r, [u8]>> + use<'r> {
+    let bearer = found.authorization.and_then(|value| {
         let (scheme, key) = value.as_bytes().split_at_checked(7)?;
         scheme.eq_ignore_ascii_case(b"bearer ").then(|| key.trim_ascii())
     });
-    // Asked one after the other: most requests are let in by the first.
-    let others = [X_API_KEY, X_GOOG_API_KEY].into_iter();
-    let others = others.filter_map(|name| headers.get(name).map(HeaderValue::as_bytes));
+    let others = [found.anthropic_key, found.google_key].into_iter().flatten().map(HeaderValue::as_bytes);
     let in_headers = bearer.into_iter().chain(others);
     let pairs = query.into_iter().flat_map(|query| query.split('&'));
     let in_query = pairs.filter_map(|pair| pair.strip_prefix("key=")).take(1).map(unescape);
@@ -126,6 +121,8 @@ pub(crate) fn without_key(query: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use http::{HeaderMap, HeaderName, header};
+
     use super::*;
 
     fn ring() -> Keyring {
@@ -142,15 +139,15 @@ mod tests {
         let forms = [
             (header(header::AUTHORIZATION, "Bearer a-key-of-a-laptop"), None),
             (header(header::AUTHORIZATION, "bearer  a-key-of-a-laptop"), None),
-            (header(X_API_KEY, "a-key-of-a-laptop"), None),
-            (header(X_GOOG_API_KEY, "a-key-of-a-laptop"), None),
+            (header(HeaderName::from_static("x-api-key"), "a-key-of-a-laptop"), None),
+            (header(HeaderName::from_static("x-goog-api-key"), "a-key-of-a-laptop"), None),
             (HeaderMap::new(), Some("beta=true&key=a-key-of-a-laptop")),
             (HeaderMap::new(), Some("key=a%2Dkey-of-a-laptop")),
             (header(header::AUTHORIZATION, "Bearer none"), Some("key=a-key-of-a-laptop")),
         ];
         for (headers, query) in forms {
-            let known =
-                presented(&headers, query).find_map(|key| ring().find(&key).map(|known| known.name.clone()));
+            let mut shown = presented(&Found::within(&headers), query);
+            let known = shown.find_map(|key| ring().find(&key).map(|known| known.name.clone()));
             assert_eq!(known, Some("laptop".into()), "{headers:?} {query:?}");
         }
     }

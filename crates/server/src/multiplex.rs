@@ -1,7 +1,6 @@
 //! HTTP/2: requests side by side on one connection, within the limits that are advised for an edge.
 
 use std::{
-    convert::Infallible,
     pin::pin,
     sync::{
         Arc,
@@ -82,9 +81,9 @@ where
     let service = service_fn(|request: Request<Incoming>| {
         let (site, begun) = (Arc::clone(&site), tally.begin());
         async move {
-            let reply = handle(site, request).await;
+            let reply = handle(site, request, None, None).await;
             begun.answered();
-            Ok::<_, Infallible>(reply)
+            reply
         }
     });
     let served = http2::Builder::new(streams.clone())

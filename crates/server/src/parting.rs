@@ -80,6 +80,8 @@ pub(crate) struct Departing {
     turn: Option<Arc<Turn>>,
     /// On connections of HTTP/1.1: the request that ends with it.
     running: Option<Running>,
+    /// What the connection had heard when there was nothing to give.
+    quiet_since: Option<u32>,
 }
 
 struct LastWords {
@@ -89,7 +91,13 @@ struct LastWords {
 }
 
 impl Departing {
-    pub(crate) fn new(body: AnswerBody, site: &Arc<Site>, dialect: Dialect, id: &RequestId) -> Self {
+    pub(crate) fn new(
+        body: AnswerBody,
+        site: &Arc<Site>,
+        dialect: Dialect,
+        id: &RequestId,
+        running: Option<Running>,
+    ) -> Self {
         let is_whole = body.size_hint().exact().is_some();
         let last_words =
             (!is_whole).then(|| Box::new(LastWords { site: Arc::clone(site), dialect, id: id.clone() }));
@@ -97,12 +105,7 @@ impl Departing {
         if let Some(turn) = &turn {
             turn.is_callers();
         }
-        Self { body, rest: Bytes::new(), last_words, turn, running: None }
-    }
-
-    /// Ends this request when it ends itself.
-    pub(crate) fn ends(&mut self, running: Running) {
-        self.running = Some(running);
+        Self { body, rest: Bytes::new(), last_words, turn, running, quiet_since: None }
     }
 
     /// What comes next of the answer, or the last words in its place.
@@ -131,9 +134,19 @@ impl Body for Departing {
             turn.is_ours();
         }
         if self.rest.is_empty() {
-            match std::task::ready!(self.poll_more(cx)) {
-                Some(more) => self.rest = more,
-                None => return Poll::Ready(None),
+            // hyper asks once more after every flush. Without anything new the answer is the same, and whoever has
+            // something new has been told whom to wake.
+            let news = self.running.as_ref().map(Running::news);
+            if news.is_some() && news == self.quiet_since {
+                return Poll::Pending;
+            }
+            match self.poll_more(cx) {
+                Poll::Ready(Some(more)) => self.rest = more,
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Pending => {
+                    self.quiet_since = news;
+                    return Poll::Pending;
+                }
             }
         }
         let length = self.rest.len().min(PIECE_BYTES);
@@ -186,8 +199,8 @@ mod tests {
     fn a_large_answer_goes_in_pieces_and_says_all_along_how_much_is_left() {
         let whole = Bytes::from_iter((0..2 * PIECE_BYTES + 1).map(|at| at.to_le_bytes()[0]));
         let body = AnswerBody::whole(whole.clone());
-        let mut departing =
-            Departing { body, rest: Bytes::new(), last_words: None, turn: None, running: None };
+        let (rest, last_words, turn, running) = (Bytes::new(), None, None, None);
+        let mut departing = Departing { body, rest, last_words, turn, running, quiet_since: None };
         let mut cx = Context::from_waker(Waker::noop());
         let mut pieces = Vec::new();
         while !departing.is_end_stream() {

@@ -3,7 +3,7 @@
 //! Only keys that are right are kept, so a stranger can neither fill it nor push anybody out.
 
 use std::{
-    hash::{BuildHasher, RandomState},
+    hash::{BuildHasher, Hasher, RandomState},
     sync::OnceLock,
 };
 
@@ -20,7 +20,7 @@ pub(crate) struct Tag(u128);
 /// Which caller's key has which tag.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    halves: [RandomState; 2],
+    salt: RandomState,
     /// A power of two of them, or none.
     places: Box<[OnceLock<(Tag, usize)>]>,
 }
@@ -29,12 +29,16 @@ impl Seen {
     /// Room for the keys of so many callers.
     pub(crate) fn with_room_for(callers: usize) -> Self {
         let places = (callers * PLACES_EACH).next_power_of_two();
-        Self { halves: Default::default(), places: (0..places).map(|_| OnceLock::new()).collect() }
+        Self { salt: RandomState::new(), places: (0..places).map(|_| OnceLock::new()).collect() }
     }
 
     pub(crate) fn tag(&self, key: &[u8]) -> Tag {
-        let [high, low] = self.halves.each_ref().map(|half| u128::from(half.hash_one(key)));
-        Tag(high << 64 | low)
+        let mut hasher = self.salt.build_hasher();
+        hasher.write(key);
+        let high = u128::from(hasher.finish());
+        // One more byte makes the other half; the key is read once.
+        hasher.write_u8(1);
+        Tag(high << 64 | u128::from(hasher.finish()))
     }
 
     /// The caller whose key this is, if it was kept.

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, OnceLock,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
 use crate::framing::{Finding, Objection};
@@ -15,6 +15,8 @@ pub(crate) struct Talk {
     begun: AtomicU64,
     /// Those whose answers hyper has taken to their end, or dropped.
     over: AtomicU64,
+    /// Goes on whenever there may be something new for the connection.
+    news: AtomicU32,
 }
 
 impl Talk {
@@ -30,6 +32,11 @@ impl Talk {
         (finding.map(|finding| finding.objection), Running(Arc::clone(self)))
     }
 
+    /// There may be something new.
+    pub(crate) fn rings(&self) {
+        self.news.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// How many requests were answered, unless one is being answered.
     pub(crate) fn answered(&self) -> Option<u64> {
         let begun = self.begun.load(Ordering::Relaxed);
@@ -40,6 +47,13 @@ impl Talk {
 /// One request from the moment it is handed over to the end of its answer.
 #[derive(Debug)]
 pub(crate) struct Running(Arc<Talk>);
+
+impl Running {
+    /// Another number whenever there may be something new for the connection.
+    pub(crate) fn news(&self) -> u32 {
+        self.0.news.load(Ordering::Relaxed)
+    }
+}
 
 impl Drop for Running {
     fn drop(&mut self) {

@@ -5,57 +5,16 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderMap, HeaderValue};
+use http::HeaderValue;
 use standin_core::{CredentialId, RequestId};
 use standin_wire::{CallerError, ErrorKind};
 
-use crate::keys::Known;
+use crate::{found::Found, keys::Known};
 
 /// Longest time limit a caller may set itself.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Bytes of a caller's own name for a request that are worth a place in the log.
 const CALLER_ID_BYTES_MAX: usize = 128;
-
-/// Headers that name a conversation, as agents send them; the first that is there counts.
-const SESSIONS: [&str; 4] = ["x-session-affinity", "session-id", "x-claude-code-session-id", "x-session-id"];
-
-/// The headers that are wishes, found in one walk over all of them: a request has a handful, and most have none of
-/// these.
-#[derive(Default)]
-pub(crate) struct Found<'h> {
-    timeout: Option<&'h HeaderValue>,
-    pin: Option<&'h HeaderValue>,
-    caller_id: Option<&'h HeaderValue>,
-    retry_count: Option<&'h HeaderValue>,
-    /// Whether it says how many gateways like this one it has passed.
-    pub(crate) has_passed: bool,
-    /// By place in [`SESSIONS`].
-    sessions: [Option<&'h HeaderValue>; SESSIONS.len()],
-}
-
-impl<'h> Found<'h> {
-    pub(crate) fn within(headers: &'h HeaderMap) -> Self {
-        let mut found = Self::default();
-        for (name, value) in headers {
-            let place = match name.as_str() {
-                "x-standin-hops" => {
-                    found.has_passed = true;
-                    continue;
-                }
-                "x-standin-timeout" => &mut found.timeout,
-                "x-standin-credential" => &mut found.pin,
-                "x-request-id" => &mut found.caller_id,
-                "x-stainless-retry-count" => &mut found.retry_count,
-                other => match SESSIONS.iter().position(|session| *session == other) {
-                    Some(at) => &mut found.sessions[at],
-                    None => continue,
-                },
-            };
-            place.get_or_insert(value);
-        }
-        found
-    }
-}
 
 /// What a caller asks of the gateway itself.
 #[derive(Debug)]
@@ -93,7 +52,7 @@ fn text(value: Option<&HeaderValue>) -> Option<&str> {
 }
 
 fn session(found: &Found<'_>) -> Option<u64> {
-    let named = found.sessions.into_iter().flatten().next().filter(|value| !value.is_empty())?;
+    let named = found.session().filter(|value| !value.is_empty())?;
     let mut digest = DefaultHasher::new();
     named.as_bytes().hash(&mut digest);
     Some(digest.finish())
@@ -114,7 +73,7 @@ pub(crate) fn note(found: &Found<'_>, id: &RequestId) {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderName;
+    use http::{HeaderMap, HeaderName};
 
     use super::*;
 

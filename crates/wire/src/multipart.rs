@@ -40,7 +40,7 @@ pub fn read_multipart(content_type: &str, body: &[u8]) -> Result<RequestHead, Ba
         if !is_name {
             return Err(about_model("it is empty, too long, or no name"));
         }
-        (head.model, head.model_span) = (Some(name.to_owned()), Some(part.value));
+        (head.model, head.model_span) = (Some(name.into()), Some(part.value));
     }
     Ok(head)
 }

@@ -3,7 +3,7 @@
 //! The whole body is validated as JSON and nothing of it is copied or reordered; what the upstream thinks of the
 //! other fields is the upstream's business.
 
-use std::{borrow::Cow, ops::Range};
+use std::{borrow::Cow, ops::Range, sync::Arc};
 
 use standin_core::{Dialect, Operation};
 
@@ -22,7 +22,7 @@ pub const MESSAGE_BYTES_MAX: usize = 2048;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RequestHead {
     /// The model asked for, without JSON escapes; `None` where the path names it.
-    pub model: Option<String>,
+    pub model: Option<Arc<str>>,
     /// Where the model's JSON string stands in the body, quotes included.
     pub model_span: Option<Range<usize>>,
     /// Whether the answer is to be a stream.
@@ -97,18 +97,16 @@ fn described(fault: Fault, body: &[u8]) -> BadRequest {
     }
 }
 
-fn model_name(raw: &[u8]) -> Result<String, BadRequest> {
+fn model_name(raw: &[u8]) -> Result<Arc<str>, BadRequest> {
     let bad = |message: String| BadRequest::new(Some("model"), message);
-    let model = text_of(raw)
-        .ok_or_else(|| bad("Invalid type for 'model': expected a string.".to_owned()))?
-        .into_owned();
+    let model = text_of(raw).ok_or_else(|| bad("Invalid type for 'model': expected a string.".to_owned()))?;
     if model.is_empty() {
         return Err(bad("you must provide a model parameter".to_owned()));
     }
     if model.len() > MODEL_BYTES_MAX {
         return Err(bad(format!("Invalid 'model': longer than {MODEL_BYTES_MAX} bytes.")));
     }
-    Ok(model)
+    Ok(model.into())
 }
 
 /// The text of a JSON string; most have no escape, and are taken as they stand.
