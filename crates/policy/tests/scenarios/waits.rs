@@ -136,6 +136,23 @@ fn of_two_that_saw_the_last_place_free_only_one_gets_it() {
     assert!(matches!(held, [Ok(_), Err(Refusal::NoRoom)]), "{held:?}");
 }
 
+#[test]
+fn of_two_that_saw_a_credential_rested_only_one_makes_it_its_last_resort_also_when_that_has_ended() {
+    let mut world = World::new("c1/m1");
+    world.tells("quota_exhausted(5d) => c1/m1 | quota_exhausted 432000s\n+30s");
+    let mut flights = [world.begin("").0, world.begin("").0];
+    let [first, second] =
+        flights.each_mut().map(|flight| match flight.run.next(world.now, world.session()) {
+            Step::Attempt(attempt) => attempt.claim,
+            other => panic!("{other:?}"),
+        });
+    drop(world.session().admit(&first, world.now).unwrap());
+    let late = world.session().admit(&second, world.now);
+    assert!(matches!(late, Err(Refusal::Probed)), "{late:?}");
+    let rested = world.now + world.params.last_resort_interval;
+    assert!(world.session().admit(&second, rested).is_ok());
+}
+
 /// Nothing comes with time, and nobody waits: only requests bring tokens, and there is room for one.
 fn poor(candidates: &str) -> World {
     World::with(candidates, |_, params| {
