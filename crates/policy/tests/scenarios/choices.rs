@@ -231,6 +231,12 @@ fn what_stands_behind_a_refusal_is_the_most_useful_reason_and_the_scope_that_is_
         ("rate_limited(60s)", "auth_failed", ScopeKey::Credential("c1".into()), "auth_failed"),
         ("quota_exhausted(5h)", "rate_limited@credential(60s)", candidate("c1"), "quota_exhausted"),
         ("rate_limited(60s)", "timeout(9m)", candidate("c1"), "rate_limited"),
+        (
+            "rate_limited(60s)",
+            "rate_limited@credential(60s)",
+            ScopeKey::Credential("c1".into()),
+            "rate_limited",
+        ),
     ] {
         let mut world = World::new("c1/m1");
         let mut flights = [world.begin("").0, world.begin("").0];
