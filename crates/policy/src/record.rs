@@ -285,7 +285,8 @@ impl Run {
 /// and a limit per minute is none.
 fn is_passing(gate: Gate, blame: Option<Blame>) -> bool {
     let is_rate = blame.is_none_or(|blame| blame.class == ErrorClass::RateLimited);
-    gate.is_open() || gate.is_soft() || is_rate
+    // What a probe has opened is soft, and behind what is clean is no blame.
+    gate.is_soft() || is_rate
 }
 
 /// Status and digest of a server fault in words that no rule knows to be passing.
