@@ -24,7 +24,8 @@ impl SseFrames {
     /// Reads `body` with `reader`.
     #[must_use]
     pub fn new(body: TransportBody, reader: StreamReader) -> Self {
-        Self { body: Some(body), reader, ready: VecDeque::new() }
+        // Room for one, which is what nearly every piece of a stream brings, for as long as the stream goes on.
+        Self { body: Some(body), reader, ready: VecDeque::with_capacity(1) }
     }
 }
 
