@@ -282,6 +282,7 @@ fn s112_a_removed_credential_takes_its_bindings_and_its_state_with_it() {
         "later=talk ok => c1/m1 | served
          of=up/m1 pin=c1 rate_limited(60s) => c1/m1 | rate_limited 60s",
     );
+    assert_eq!(world.store.bindings(), 1);
     world.reload(|declared, _| declared.credentials.retain(|known| known.id.as_str() != "c1"));
     assert_eq!((world.store.bindings(), world.store.export()), (0, vec![]));
     world.tells("later=talk ok => c2/m1 | served");
