@@ -12,9 +12,6 @@ use standin_core::Clock;
 
 use crate::cli::Classify;
 
-/// Some lines could not be read.
-const EXIT_BAD_LINES: u8 = 1;
-
 pub(crate) fn run(asked: Classify) -> anyhow::Result<ExitCode> {
     let options = Options {
         format: if asked.table { Format::Table } else { Format::Lines },
@@ -54,5 +51,6 @@ pub(crate) fn run(asked: Classify) -> anyhow::Result<ExitCode> {
         }
         _ => classify_input(classifier, io::stdin().lock(), &mut out, &options)?,
     };
-    Ok(if score.bad_lines > 0 { ExitCode::from(EXIT_BAD_LINES) } else { ExitCode::SUCCESS })
+    // Some lines that could not be read are a failure, though all the others were.
+    Ok(if score.bad_lines > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

@@ -21,20 +21,16 @@ const EXIT_CONFIG: u8 = 78;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let configures_nothing = matches!(cli.command, Command::Classify(_));
-    match dispatch(cli) {
-        Ok(code) => code,
+    let configures = !matches!(cli.command, Command::Classify(_));
+    dispatch(cli).unwrap_or_else(|error| {
         // Whoever reads has seen enough, as `head` has after its lines.
-        Err(error) if is_unread(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            complain(&format!("error: {error:#}"));
-            if !configures_nothing && is_config(&error) {
-                ExitCode::from(EXIT_CONFIG)
-            } else {
-                ExitCode::FAILURE
-            }
+        if is_unread(&error) {
+            return ExitCode::SUCCESS;
         }
-    }
+        // There is nobody left to tell where even this cannot be said.
+        let _ = writeln!(io::stderr(), "error: {error:#}");
+        if configures && is_config(&error) { ExitCode::from(EXIT_CONFIG) } else { ExitCode::FAILURE }
+    })
 }
 
 fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
@@ -102,12 +98,6 @@ fn is_unread(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// Prints what was asked for, and a line's end.
 fn say(text: &str) -> io::Result<()> {
     writeln!(io::stdout(), "{text}")
-}
-
-#[expect(clippy::print_stderr, reason = "an error at start-up is for the person at the terminal")]
-fn complain(text: &str) {
-    eprintln!("{text}");
 }
