@@ -101,6 +101,10 @@ fn s121_the_operator_can_clear_one_candidate_one_credential_or_everything() {
     world.store.clear_all();
     assert!(world.suspended().is_empty());
     world.tells("of=up/m1 pin=c2 ok => c2/m1 | served");
+    // A credential is cleared with what its models are out for.
+    world.tells("of=up/m2 pin=c1 rate_limited(60s) => c1/m2 | rate_limited 60s");
+    world.store.clear_credential(&"c1".into());
+    assert!(world.suspended().is_empty());
 }
 
 #[test]
