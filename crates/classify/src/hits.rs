@@ -6,6 +6,7 @@ use crate::{
     index::{Chain, Index, SLOTS, Sizes, Slot, Spelling, Tail},
     matching::Candidates,
     rule::{RULES, Rule},
+    trie::Found,
 };
 
 /// Bytes that `..` in a phrase may stand for.
@@ -15,8 +16,7 @@ const GAP_BYTES_MAX: usize = 90;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
     pub(crate) start: usize,
-    /// How many bytes it is of.
-    pub(crate) len: usize,
+    pub(crate) end: usize,
     /// Where the statement begins that it begins in.
     pub(crate) statement: usize,
 }
@@ -57,12 +57,17 @@ pub(crate) struct Hits {
     /// The round in which all phrases of a tail were said already.
     settled: Vec<u32>,
     pub(crate) touched: Candidates,
+    /// The beginnings that were met, as of [`Chain::bit`].
+    begun: u64,
+    /// Room for what is found and not noted yet.
+    pub(crate) found: Vec<Found>,
 }
 
 impl Hits {
     /// Forgets what was noted before.
     pub(crate) fn clear(&mut self) {
         self.touched.clear();
+        self.begun = 0;
         self.round = self.round.wrapping_add(1);
         if self.round == 0 {
             self.chains.fill(Nearest::default());
@@ -81,6 +86,11 @@ impl Hits {
         }
     }
 
+    /// Forgets what was begun, which nothing can carry on any more.
+    pub(crate) fn end_statement(&mut self) {
+        self.begun = 0;
+    }
+
     /// Where the phrase stands that fulfils a condition of the rule with this number.
     pub(crate) fn hit(&self, rule: usize, slot: Slot) -> Option<(usize, usize)> {
         let hit = self.conditions.get(slot.of(rule))?;
@@ -89,15 +99,12 @@ impl Hits {
 
     /// Notes a spelling that stands at `place`.
     #[inline]
-    pub(crate) fn found(&mut self, index: &Index, spelling: Spelling, place: Place) {
-        let end = place.start + place.len;
-        for tail in index.tails(spelling) {
-            let settled = self.settled.get(usize::from(tail.number));
-            if settled.is_some_and(|round| *round != self.round)
-                && let Some(start) = self.begin(tail.before, place)
-            {
-                self.complete(index, *tail, (start, end));
-            }
+    pub(crate) fn found(&mut self, index: &Index, spelling: &Spelling, place: Place) {
+        let settled =
+            |all: &[u32], tail: u16| all.get(usize::from(tail)).is_none_or(|round| *round == self.round);
+        // Most of what stands in a text was said before, or carries on nothing that was begun.
+        if !settled(&self.settled, spelling.whole) || spelling.before & self.begun != 0 {
+            self.say(index, spelling, place);
         }
         for link in index.links(spelling) {
             let Some(start) = self.begin(link.before, place) else { continue };
@@ -105,7 +112,22 @@ impl Hits {
             let statement = if inside == 0 { place.statement } else { place.start + inside };
             let Some(nearest) = self.chains.get_mut(usize::from(link.chain.0)) else { continue };
             let before = if nearest.round == self.round { nearest.last } else { Begun::default() };
-            *nearest = Nearest { round: self.round, last: Begun { start, end, statement }, before };
+            let last = Begun { start, end: place.end, statement };
+            *nearest = Nearest { round: self.round, last, before };
+            self.begun |= link.chain.bit();
+        }
+    }
+
+    /// Notes what phrases a spelling at `place` completes.
+    #[inline(never)]
+    fn say(&mut self, index: &Index, spelling: &Spelling, place: Place) {
+        for tail in index.tails(spelling) {
+            let settled = self.settled.get(usize::from(tail.number));
+            if settled.is_some_and(|round| *round != self.round)
+                && let Some(start) = self.begin(tail.before, place)
+            {
+                self.complete(index, *tail, (start, place.end));
+            }
         }
     }
 
@@ -132,6 +154,9 @@ impl Hits {
     #[inline]
     fn begin(&self, before: Option<Chain>, place: Place) -> Option<usize> {
         let Some(chain) = before else { return Some(place.start) };
+        if chain.bit() & self.begun == 0 {
+            return None;
+        }
         let nearest = self.chains.get(usize::from(chain.0)).filter(|nearest| nearest.round == self.round)?;
         let is_near = |begun: &&Begun| {
             begun.end > 0
@@ -156,7 +181,7 @@ mod tests {
     const CONDITION: u16 = Slot::Text as u16;
 
     fn span(start: usize, end: usize, statement: usize) -> Place {
-        Place { start, len: end - start, statement }
+        Place { start, end, statement }
     }
 
     /// The phrases that a spelling completes behind a beginning, and the beginnings that it is itself.

@@ -30,6 +30,14 @@ impl Slot {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Chain(pub(crate) u16);
 
+impl Chain {
+    /// One of so many bits as there are. Others may have the same, so it tells only which beginnings were not met.
+    #[inline]
+    pub(crate) const fn bit(self) -> u64 {
+        1 << (self.0 % 64)
+    }
+}
+
 /// A spelling that carries a beginning on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Link {
@@ -84,8 +92,18 @@ pub(crate) struct Spelling {
     pub(crate) ends_word: bool,
     /// How many of its bytes stand before the last statement that begins inside of it; 0 if none does.
     pub(crate) last_statement: u8,
+    /// The number of the tail that is a whole phrase; [`Spelling::NONE`] if none is.
+    pub(crate) whole: u16,
+    /// The beginnings that its other tails carry on, as of [`Chain::bit`].
+    pub(crate) before: u64,
+    /// The one that is a whole phrase comes first.
     tails: Span,
     links: Span,
+}
+
+impl Spelling {
+    /// No number of any tail.
+    pub(crate) const NONE: u16 = u16::MAX;
 }
 
 /// How much there is to take notes of.
@@ -169,25 +187,32 @@ impl Index {
         self.links.extend(parts.links.into_iter().map(|(_, link)| link));
         let tails = Span::new(first_tail..self.tails.len())?;
         let links = Span::new(first_link..self.links.len())?;
-        self.spellings.push(Spelling { ends_word, last_statement, tails, links });
+        let (mut whole, mut before) = (Spelling::NONE, 0);
+        for tail in tails.of(&self.tails) {
+            match tail.before {
+                None => whole = tail.number,
+                Some(chain) => before |= chain.bit(),
+            }
+        }
+        self.spellings.push(Spelling { ends_word, last_statement, whole, before, tails, links });
         Some(())
     }
 
     /// The spelling with this number.
     #[inline]
-    pub(crate) fn spelling(&self, number: usize) -> Option<Spelling> {
-        self.spellings.get(number).copied()
+    pub(crate) fn spelling(&self, number: usize) -> Option<&Spelling> {
+        self.spellings.get(number)
     }
 
     /// What a spelling completes.
     #[inline]
-    pub(crate) fn tails(&self, spelling: Spelling) -> &[Tail] {
+    pub(crate) fn tails(&self, spelling: &Spelling) -> &[Tail] {
         spelling.tails.of(&self.tails)
     }
 
     /// What a spelling carries on, later segments first.
     #[inline]
-    pub(crate) fn links(&self, spelling: Spelling) -> &[Link] {
+    pub(crate) fn links(&self, spelling: &Spelling) -> &[Link] {
         spelling.links.of(&self.links)
     }
 

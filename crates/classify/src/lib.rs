@@ -33,6 +33,7 @@ mod rule;
 mod said;
 mod scan;
 mod scrub;
+mod statement;
 mod status;
 mod success;
 mod text;

@@ -6,20 +6,17 @@
 use std::sync::OnceLock;
 
 use regex::bytes::Regex;
-use wide::u8x16;
 
 use crate::{
-    block::{BLOCK, Near, is, mask, small, within},
     delay::CUES,
-    hits::{Hits, Place},
+    hits::Hits,
     index::{Index, Sizes, Slot},
     page,
     rule::{ATOMS, RULES, Rule},
+    statement::Pass,
     trie::Trie,
 };
 
-/// How many spellings of one text are looked at.
-const FINDS_MAX: usize = 512;
 /// Words of the bit set over all rules.
 const RULE_WORDS: usize = RULES.len().div_ceil(64);
 
@@ -116,32 +113,11 @@ impl Matcher {
     /// Notes which phrases stand in `text`, and the places behind words that tell a delay.
     pub(crate) fn scan(&self, text: &str, which: Text, hits: &mut Hits, cues: &mut Vec<usize>) {
         hits.prepare(self.sizes);
-        let index = if which == Text::Words { &self.words } else { &self.codes };
-        let bytes = text.as_bytes();
-        let mut scan = Scan { spellings: &self.spellings, index, hits, cues, which, finds: 0 };
-        // Where the last statement began before the block.
-        let mut statement = 0;
-        for block in (0..bytes.len()).step_by(BLOCK) {
-            let ends = mask(bytes, block, ends_before);
-            let mut starts = mask(bytes, block, may_begin);
-            while starts != 0 {
-                let bit = starts.trailing_zeros();
-                starts &= starts - 1;
-                let start = block + bit as usize;
-                let Some(rest) = bytes.get(start..) else { break };
-                if !self.spellings.may_begin(rest) {
-                    continue;
-                }
-                let before = ends & ((1 << bit) - 1);
-                scan.walk(rest, start, if before == 0 { statement } else { begins_behind(block, before) });
-                if scan.finds >= FINDS_MAX {
-                    return;
-                }
-            }
-            if ends != 0 {
-                statement = begins_behind(block, ends);
-            }
-        }
+        let (index, cues) = match which {
+            Text::Words => (&self.words, Some(cues)),
+            Text::Codes => (&self.codes, None),
+        };
+        Pass::new(&self.spellings, index, hits, cues).read(text.as_bytes());
     }
 
     /// The rules worth asking.
@@ -158,69 +134,4 @@ impl Matcher {
         }
         candidates
     }
-}
-
-/// One pass over one text.
-struct Scan<'a> {
-    spellings: &'a Trie,
-    /// What each spelling is to the phrases of this kind of text.
-    index: &'a Index,
-    hits: &'a mut Hits,
-    cues: &'a mut Vec<usize>,
-    which: Text,
-    finds: usize,
-}
-
-impl Scan<'_> {
-    /// Notes all spellings that `rest` begins with, which stands at `start` in a statement that begins at `statement`.
-    /// Few places are worth it, so what it costs is kept out of the way of the others.
-    #[inline(never)]
-    fn walk(&mut self, rest: &[u8], start: usize, statement: usize) {
-        let spellings = self.spellings;
-        spellings
-            .walk(rest, |number, len| self.found(usize::from(number), rest, Place { start, len, statement }));
-    }
-
-    /// Notes the spelling with this number at the beginning of `rest`.
-    #[inline(never)]
-    fn found(&mut self, number: usize, rest: &[u8], place: Place) {
-        let Some(spelling) = self.index.spelling(number) else {
-            if self.which == Text::Words {
-                self.cues.push(place.start + place.len);
-            }
-            return;
-        };
-        if spelling.ends_word && rest.get(place.len).is_some_and(u8::is_ascii_alphanumeric) {
-            return;
-        }
-        self.finds += 1;
-        self.hits.found(self.index, spelling, place);
-    }
-}
-
-/// Where the statement begins that follows the last of these ends.
-const fn begins_behind(block: usize, ends: u64) -> usize {
-    block + (u64::BITS - ends.leading_zeros()) as usize
-}
-
-/// Where a spelling may begin: where a word or a sign does, never inside of either. Nothing begins with a blank.
-#[inline]
-fn may_begin(near: &Near<'_>) -> u8x16 {
-    let (here, letters) = (near.here(), letters(near.here()));
-    let is_inside = letters & self::letters(near.back(1));
-    !(is_inside | is(here, b' ') | within(here, 0x80, 0xBF))
-}
-
-/// Which bytes are parts of words.
-#[inline]
-fn letters(bytes: u8x16) -> u8x16 {
-    within(small(bytes), b'a', b'z') | within(bytes, b'0', b'9')
-}
-
-/// At the end of a line, and at a blank behind the end of a sentence, a statement has ended.
-#[inline]
-fn ends_before(near: &Near<'_>) -> u8x16 {
-    let before = near.back(1);
-    let is_behind_end = is(before, b'.') | is(before, b'!') | is(before, b'?');
-    is(near.here(), b'\n') | is(near.here(), b' ') & is_behind_end
 }

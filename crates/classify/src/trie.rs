@@ -1,14 +1,16 @@
 //! Finds which of many spellings begin at a place.
 //!
-//! Spellings are looked for only where words begin, and there most of them end after a byte or two. So there is nothing
-//! that the failure links of an Aho-Corasick automaton could save, and a plain walk costs a fifth of one.
+//! Spellings are looked for only where words begin, and there most of them end after a word or two. So there is nothing
+//! that the failure links of an Aho-Corasick automaton could save. A plain walk costs a fraction of one, and the longer
+//! its steps are, the less.
 
-use std::collections::VecDeque;
-
-/// Most bytes that are compared at once.
-const RUN_BYTES_MAX: usize = 8;
-/// Nodes that one byte may tell apart.
-const FAN: usize = 256;
+/// Bytes of one step.
+const STEP_BYTES: usize = 4;
+/// Places for steps: several times as many as there are steps, so that most of what is looked up meets no other.
+const STEPS: usize = 1 << STEPS_BITS;
+const STEPS_BITS: u32 = 14;
+/// How many nodes there may be, so that free places stay between the steps that lead to them.
+const NODES_MAX: usize = STEPS / 2;
 /// Bytes by which most places are told to begin nothing.
 const BEGINNING_BYTES: usize = 6;
 /// How many numbers there are for beginnings of so many bytes, most of which none has.
@@ -16,68 +18,83 @@ const BEGINNINGS: usize = 1 << BEGINNING_BITS;
 const BEGINNING_BITS: u32 = 14;
 /// How many numbers there are for the first three bytes of a text, five bits of each.
 const TRIPLES: usize = 1 << 15;
-/// Bytes that are looked up at once.
-const HEAD_BYTES: usize = 4;
-/// Places for heads: several times as many as there are heads, so that most of what is looked up meets no other.
-const HEADS: usize = 1 << HEADS_BITS;
-const HEADS_BITS: u32 = 11;
-/// The number of the root, which no byte leads to.
+/// The number of the root, which no step leads to.
 const ROOT: u16 = 0;
 
-/// A place in the tree: what was read so far.
+/// What leads from one node to another.
 #[derive(Debug, Clone, Copy)]
-struct Node {
-    /// What all spellings that lead here share behind the byte that leads here: it is compared at once, not step by step.
-    run: u64,
-    /// The node that leads here.
-    from: u16,
-    /// The node that the byte `b` leads to, if it does, lies at this number xor `b`.
-    next: u16,
-    /// Where the numbers of the spellings that end here begin.
-    ends: u16,
-    /// How many spellings end here.
-    end_count: u8,
-    run_bytes: u8,
+struct Step {
+    /// As of [`key`].
+    key: u64,
+    /// The node it leads to.
+    to: u16,
+    /// What ends with it or before the next one does.
+    ends: Ends,
+    /// Whether any other step follows.
+    goes_on: bool,
 }
 
-impl Node {
-    /// Led to by no node.
-    const FREE: Self = Self { run: 0, from: u16::MAX, next: 0, ends: 0, end_count: 0, run_bytes: 0 };
+impl Step {
+    /// Comes from no node.
+    const FREE: Self = Self { key: u64::MAX, to: ROOT, ends: Ends { first: 0, count: 0 }, goes_on: false };
+}
 
-    /// Whether a walk just passes through.
-    const fn is_silent(&self) -> bool {
-        self.end_count | self.run_bytes == 0
-    }
+/// A part of the list of all [`End`]s.
+#[derive(Debug, Clone, Copy, Default)]
+struct Ends {
+    first: u16,
+    count: u8,
+}
 
-    /// Whether `text` goes on with what all spellings from here share.
-    fn goes_on(&self, text: &[u8]) -> bool {
-        let bytes = usize::from(self.run_bytes);
-        match text.first_chunk() {
-            Some(chunk) => {
-                let differs = u64::from_le_bytes(*chunk) ^ self.run;
-                // Only the first bytes count; a node without any has nothing that could differ.
-                differs.checked_shl(64 - 8 * u32::from(self.run_bytes)).unwrap_or(0) == 0
-            }
-            None => text.get(..bytes) == Some(&self.run.to_le_bytes()[..bytes]),
-        }
+/// A spelling that ends with a step or not a whole step behind it.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    /// The bytes behind the step, as a number.
+    bytes: u32,
+    /// The number of the spelling.
+    number: u16,
+    /// How many bytes the whole spelling is of.
+    len: u16,
+    /// How many bits of a step stand behind those bytes.
+    other_bits: u8,
+}
+
+/// A spelling that stands in a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Its number.
+    pub(crate) number: u16,
+    /// How many bytes it is of.
+    pub(crate) len: u16,
+    /// Where it begins.
+    pub(crate) start: usize,
+}
+
+impl End {
+    /// Whether the next step of a text begins like the end of the spelling.
+    #[inline]
+    fn is_at(self, bytes: u32) -> bool {
+        let differs = u64::from(bytes ^ self.bytes);
+        // What stands behind the end is pushed out of the lower half.
+        differs << self.other_bits & 0xFFFF_FFFF == 0
     }
 }
 
-/// All spellings, as a tree whose nodes lie where the bytes that lead to them say, in the gaps between others.
+/// All spellings, as a tree that is walked several bytes at a time.
 #[derive(Debug)]
 pub(crate) struct Trie {
-    /// The first one is the root.
-    nodes: Vec<Node>,
-    /// The heads of all spellings that are long enough, each where its own number says or at the next free place behind.
-    heads: Box<[Head; HEADS]>,
-    /// The first three bytes of texts that begin with a spelling shorter than a head.
-    without_head: Bits<{ TRIPLES / 64 }>,
+    /// Each where its own number says or at the next free place behind.
+    steps: Box<[Step; STEPS]>,
+    /// What is shorter than a step, by the first byte.
+    shorts: Box<[Ends; 256]>,
+    /// Those of one step stand side by side, shortest first.
+    ends: Vec<End>,
+    /// How many bytes of a text a walk may depend on.
+    reach: usize,
     /// The beginnings of all spellings that are long enough.
     beginnings: Bits<{ BEGINNINGS / 64 }>,
     /// The first three bytes of texts that begin with a spelling shorter than a beginning.
-    shorts: Bits<{ TRIPLES / 64 }>,
-    /// Numbers of spellings, those that end at one node side by side.
-    ends: Vec<u16>,
+    short_beginnings: Bits<{ TRIPLES / 64 }>,
 }
 
 /// A set of numbers.
@@ -99,15 +116,6 @@ impl<const WORDS: usize> Bits<WORDS> {
     }
 }
 
-/// The first bytes of a spelling.
-#[derive(Debug, Clone, Copy, Default)]
-struct Head {
-    /// The bytes as a number; a spelling holds no zeros, so zero is a free place.
-    bytes: u32,
-    /// The node they lead to.
-    node: u16,
-}
-
 /// The number of the beginning of a text of such first bytes, as of [`BEGINNINGS`].
 #[inline]
 const fn beginning(bytes: u64) -> usize {
@@ -123,11 +131,16 @@ const fn triple(bytes: u64) -> usize {
     (first & 0x1F) as usize | ((second & 0x1F) as usize) << 5 | ((third & 0x1F) as usize) << 10
 }
 
-/// The first four of these bytes, and where they are looked for.
+/// What tells the step from a node with such bytes from all others.
 #[inline]
-const fn head(bytes: u64) -> (u32, usize) {
-    let head = (bytes & 0xFFFF_FFFF) as u32;
-    (head, (head.wrapping_mul(0x9E37_79B1) >> (u32::BITS - HEADS_BITS)) as usize)
+fn key(from: u16, bytes: u32) -> u64 {
+    u64::from(from) << u32::BITS | u64::from(bytes)
+}
+
+/// Where a step is looked for.
+#[inline]
+const fn place(key: u64) -> usize {
+    (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - STEPS_BITS)) as usize
 }
 
 /// The first eight bytes of `text` as a number; zeros stand behind its end.
@@ -139,82 +152,89 @@ fn first_bytes(text: &[u8]) -> u64 {
     }
 }
 
-/// Spellings that share their beginning, as a range of all of them in order.
-struct Branch {
-    node: usize,
-    from: usize,
-    to: usize,
-    /// Bytes they share.
-    depth: usize,
+/// The bytes of a step from `at` on as a number; zeros stand behind the end of `text`.
+#[inline]
+fn step_bytes(text: &[u8], at: usize) -> u32 {
+    match text.get(at..) {
+        Some([first, second, third, last, ..]) => u32::from_le_bytes([*first, *second, *third, *last]),
+        rest => last_bytes(rest.unwrap_or_default()),
+    }
+}
+
+/// Less than a step as a number. Few places lie so near to the end.
+#[cold]
+#[inline(never)]
+fn last_bytes(rest: &[u8]) -> u32 {
+    rest.iter().rev().fold(0, |bytes, byte| bytes << 8 | u32::from(*byte))
 }
 
 impl Trie {
     /// `None` if there are more spellings than numbers.
     pub(crate) fn new(spellings: impl Iterator<Item = &'static str>) -> Option<Self> {
-        let mut sorted = Vec::new();
-        for (number, text) in spellings.enumerate() {
-            sorted.push((text.as_bytes(), u16::try_from(number).ok()?));
-        }
-        sorted.sort_unstable();
         let mut trie = Self {
-            nodes: vec![Node::FREE; FAN],
-            heads: Box::new([Head::default(); HEADS]),
-            without_head: Bits::none(),
-            beginnings: Bits::none(),
-            shorts: Bits::none(),
+            steps: vec![Step::FREE; STEPS].into_boxed_slice().try_into().ok()?,
+            shorts: Box::new([Ends::default(); 256]),
             ends: Vec::new(),
+            reach: 0,
+            beginnings: Bits::none(),
+            short_beginnings: Bits::none(),
         };
-        // Not free, and led to by itself alone.
-        trie.nodes[0].from = u16::MAX - 1;
-        let mut open = VecDeque::from([Branch { node: 0, from: 0, to: sorted.len(), depth: 0 }]);
-        // No node before this one is free.
-        let mut first_free = 1;
-        while let Some(Branch { node, mut from, to, depth }) = open.pop_front() {
-            trie.nodes[node].ends = u16::try_from(trie.ends.len()).ok()?;
-            while from < to && sorted[from].0.len() == depth {
-                trie.nodes[node].end_count += 1;
-                trie.ends.push(sorted[from].1);
-                from += 1;
+        let (mut of_steps, mut shorts) = (Vec::new(), Vec::new());
+        let mut nodes = ROOT + 1;
+        for (number, text) in spellings.enumerate() {
+            let text = text.as_bytes();
+            trie.note_beginning(text);
+            trie.reach = trie.reach.max(text.len() + STEP_BYTES);
+            let (mut from, mut len, mut step) = (ROOT, 0, None);
+            while text.len() >= len + STEP_BYTES {
+                let place = trie.lead(from, step_bytes(text, len), &mut nodes)?;
+                len += STEP_BYTES;
+                trie.steps[place].goes_on |= text.len() >= len + STEP_BYTES;
+                (from, step) = (trie.steps[place].to, Some(place));
             }
-            let branches = branches(&sorted[from..to], depth);
-            let Some((first, _)) = branches.first() else { continue };
-            while !trie.is_free(first_free) {
-                first_free += 1;
-            }
-            let next = (first_free..)
-                .map(|free| free ^ usize::from(*first))
-                .find(|next| branches.iter().all(|(byte, _)| trie.is_free(next ^ usize::from(*byte))))?;
-            trie.nodes[node].next = u16::try_from(next).ok()?;
-            trie.nodes.resize(trie.nodes.len().max((next / FAN + 1) * FAN), Node::FREE);
-            for (byte, count) in branches {
-                let child = next ^ usize::from(byte);
-                let (run, run_bytes) = shared(&sorted[from..from + count], depth + 1);
-                if depth + 1 == HEAD_BYTES {
-                    trie.note_head(sorted[from].0, u16::try_from(child).ok()?);
-                }
-                trie.nodes[child] = Node {
-                    run,
-                    from: u16::try_from(node).ok()?,
-                    run_bytes: u8::try_from(run_bytes).ok()?,
-                    ..Node::FREE
-                };
-                open.push_back(Branch { node: child, from, to: from + count, depth: depth + 1 + run_bytes });
-                from += count;
+            let end = End {
+                bytes: step_bytes(text, len),
+                number: u16::try_from(number).ok()?,
+                len: u16::try_from(text.len()).ok()?,
+                other_bits: 8 * u8::try_from(STEP_BYTES - (text.len() - len)).ok()?,
+            };
+            match step {
+                Some(place) => of_steps.push((place, end)),
+                None => shorts.push((usize::from(*text.first()?), end)),
             }
         }
-        for (text, _) in sorted {
-            trie.note_beginning(text);
+        for (place, ends) in trie.list(of_steps)? {
+            trie.steps[place].ends = ends;
+        }
+        for (first, ends) in trie.list(shorts)? {
+            trie.shorts[first] = ends;
         }
         Some(trie)
     }
 
-    /// Notes the node that the head of `spelling` leads to.
-    fn note_head(&mut self, spelling: &[u8], node: u16) {
-        let (bytes, first_place) = head(first_bytes(spelling));
-        let mut places = (0..HEADS).map(|more| (first_place + more) % HEADS);
-        if let Some(free) = places.find(|place| self.heads[*place].bytes == 0) {
-            self.heads[free] = Head { bytes, node };
+    /// Takes up those ends, which belong to what has such a number; `None` if there is no more room.
+    fn list(&mut self, mut ends: Vec<(usize, End)>) -> Option<Vec<(usize, Ends)>> {
+        ends.sort_by_key(|(owner, end)| (*owner, end.len, end.number));
+        let alike = ends.chunk_by(|one, other| one.0 == other.0);
+        alike
+            .map(|alike| {
+                let first = u16::try_from(self.ends.len()).ok()?;
+                self.ends.extend(alike.iter().map(|(_, end)| *end));
+                Some((alike[0].0, Ends { first, count: u8::try_from(alike.len()).ok()? }))
+            })
+            .collect()
+    }
+
+    /// Where a step lies, which is made if there is none; `None` if there is no more room.
+    fn lead(&mut self, from: u16, bytes: u32, nodes: &mut u16) -> Option<usize> {
+        let key = key(from, bytes);
+        let mut places = (0..STEPS).map(|more| (place(key) + more) % STEPS);
+        let place = places.find(|place| [key, Step::FREE.key].contains(&self.steps[*place].key))?;
+        if self.steps[place].key != key {
+            self.steps[place] = Step { key, to: *nodes, ..Step::FREE };
+            *nodes += 1;
         }
+        (usize::from(*nodes) <= NODES_MAX).then_some(place)
     }
 
     /// Notes how texts begin that begin with `spelling`.
@@ -228,95 +248,81 @@ impl Trie {
             None => 0..=31,
         };
         for (second, third) in bits(1).flat_map(|second| bits(2).map(move |third| (second, third))) {
-            let triple = triple(first_bytes(&[spelling[0], second, third]));
-            self.shorts.add(triple);
-            if spelling.len() < HEAD_BYTES {
-                self.without_head.add(triple);
-            }
+            self.short_beginnings.add(triple(first_bytes(&[spelling[0], second, third])));
         }
-    }
-
-    fn is_free(&self, node: usize) -> bool {
-        self.nodes.get(node).is_none_or(|node| node.from == Node::FREE.from)
     }
 
     /// Whether a spelling may begin like `text`; of what begins none, few texts seem to.
     #[inline]
     pub(crate) fn may_begin(&self, text: &[u8]) -> bool {
         let bytes = first_bytes(text);
-        self.beginnings.has(beginning(bytes)) || self.shorts.has(triple(bytes))
+        self.beginnings.has(beginning(bytes)) || self.short_beginnings.has(triple(bytes))
     }
 
-    /// The node to go on from with a text of such first bytes, and how many of them are read then.
+    /// The step from a node with such bytes.
     #[inline]
-    fn entry(&self, bytes: u64) -> (u16, usize) {
-        if self.without_head.has(triple(bytes)) {
-            return (ROOT, 0);
-        }
-        let (bytes, mut place) = head(bytes);
+    fn step(&self, from: u16, bytes: u32) -> Option<&Step> {
+        let key = key(from, bytes);
+        let mut place = place(key);
         loop {
-            let known = self.heads[place % HEADS];
-            if known.bytes == bytes {
-                return (known.node, HEAD_BYTES);
+            let step = &self.steps[place % STEPS];
+            if step.key == key {
+                return Some(step);
             }
-            if known.bytes == 0 {
-                return (ROOT, 0);
+            if step.key == Step::FREE.key {
+                return None;
             }
             place += 1;
         }
     }
 
-    /// Calls `found` with the number and the length of every spelling that `text` begins with, shortest first.
-    #[inline]
-    pub(crate) fn walk(&self, text: &[u8], mut found: impl FnMut(u16, usize)) {
-        let (mut at, mut len) = self.entry(first_bytes(text));
-        while let Some(node) = self.nodes.get(usize::from(at)) {
-            if !node.is_silent() {
-                if !text.get(len..).is_some_and(|rest| node.goes_on(rest)) {
-                    return;
-                }
-                len += usize::from(node.run_bytes);
-                let first = usize::from(node.ends);
-                for number in &self.ends[first..first + usize::from(node.end_count)] {
-                    found(*number, len);
-                }
-            }
-            let Some(byte) = text.get(len) else { return };
-            let child = node.next ^ u16::from(*byte);
-            if self.nodes.get(usize::from(child)).is_none_or(|next| next.from != at) {
+    /// How many bytes of a text a walk may depend on, and what follows on what is found with them.
+    pub(crate) const fn reach(&self) -> usize {
+        self.reach
+    }
+
+    /// Appends every spelling that `text`, which stands at `start`, begins with, shortest first.
+    #[inline(never)]
+    pub(crate) fn walk(&self, text: &[u8], start: usize, found: &mut Vec<Found>) {
+        let mut bytes = step_bytes(text, 0);
+        let [first, ..] = bytes.to_le_bytes();
+        self.end(self.shorts[usize::from(first)], bytes, start, found);
+        let (mut from, mut len) = (ROOT, 0);
+        while let Some(step) = self.step(from, bytes) {
+            len += STEP_BYTES;
+            bytes = step_bytes(text, len);
+            self.end(step.ends, bytes, start, found);
+            if !step.goes_on {
                 return;
             }
-            (at, len) = (child, len + 1);
+            from = step.to;
         }
     }
-}
 
-/// The bytes that go on at `depth`, and how many of the spellings do so with each.
-fn branches(sorted: &[(&'static [u8], u16)], depth: usize) -> Vec<(u8, usize)> {
-    let same = |one: &(&[u8], u16), other: &(&[u8], u16)| one.0[depth] == other.0[depth];
-    sorted.chunk_by(same).map(|branch| (branch[0].0[depth], branch.len())).collect()
-}
-
-/// What all of these sorted spellings have in common from `depth` on, and how many bytes of it.
-fn shared(sorted: &[(&'static [u8], u16)], depth: usize) -> (u64, usize) {
-    let (Some((first, _)), Some((last, _))) = (sorted.first(), sorted.last()) else { return (0, 0) };
-    let same = first[depth..].iter().zip(&last[depth..]).take_while(|(one, other)| one == other);
-    // Where a head ends there is a node to go on from.
-    let room = if depth < HEAD_BYTES { HEAD_BYTES - 1 - depth } else { RUN_BYTES_MAX };
-    let bytes = same.count().min(room);
-    let mut run = [0; RUN_BYTES_MAX];
-    run[..bytes].copy_from_slice(&first[depth..depth + bytes]);
-    (u64::from_le_bytes(run), bytes)
+    /// Appends those of some spellings that end in a step of such bytes.
+    #[inline]
+    fn end(&self, ends: Ends, bytes: u32, start: usize, found: &mut Vec<Found>) {
+        if ends.count == 0 {
+            return;
+        }
+        let first = usize::from(ends.first);
+        let ends = self.ends.get(first..first + usize::from(ends.count)).unwrap_or_default();
+        for end in ends {
+            if end.is_at(bytes) {
+                found.push(Found { number: end.number, len: end.len, start });
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn found(trie: &Trie, text: &str) -> Vec<(u16, usize)> {
+    fn found(trie: &Trie, text: &str) -> Vec<(u16, u16)> {
         let mut all = Vec::new();
-        trie.walk(text.as_bytes(), |number, len| all.push((number, len)));
-        all
+        trie.walk(text.as_bytes(), 0, &mut all);
+        all.iter().map(|found| (found.number, found.len)).collect()
     }
 
     #[test]
@@ -340,11 +346,12 @@ mod tests {
         let spellings = crate::rule::ATOMS.iter().map(|atom| atom.text);
         let trie = Trie::new(spellings.clone()).unwrap();
         for (number, text) in spellings.enumerate() {
-            let at = (u16::try_from(number).unwrap(), text.len());
+            let at = (u16::try_from(number).unwrap(), u16::try_from(text.len()).unwrap());
             assert!(found(&trie, text).contains(&at), "{text}");
             assert!(found(&trie, &format!("{text} and so on")).contains(&at), "{text}");
-            let cut = &text.as_bytes()[..text.len() - 1];
-            trie.walk(cut, |found, _| assert_ne!(found, at.0, "{text}"));
+            let mut of_cut = Vec::new();
+            trie.walk(&text.as_bytes()[..text.len() - 1], 0, &mut of_cut);
+            assert!(of_cut.iter().all(|found| found.number != at.0), "{text}");
         }
     }
 }

@@ -1,0 +1,359 @@
+//! Reads a text statement by statement, and notes what is said in each.
+//!
+//! No phrase goes on where a statement ends. So one that stood in the text before says nothing new, and is passed over:
+//! gateways repeat themselves, and what they relay, more often than not.
+
+use wide::u8x16;
+
+use crate::{
+    block::{BLOCK, Near, is, mask, small, within},
+    hits::{Hits, Place},
+    index::Index,
+    trie::{Found, Trie},
+};
+
+/// How many spellings of one text are looked at.
+const FINDS_MAX: usize = 512;
+/// How many statements are remembered.
+const KNOWN: usize = 8;
+/// Bytes of the shortest one that is: to read less again costs nothing.
+const STATEMENT_BYTES_MIN: usize = 16;
+
+/// A statement that was read.
+#[derive(Debug, Clone, Copy, Default)]
+struct Statement {
+    start: usize,
+    /// How many bytes it is of; 0 for none.
+    len: usize,
+    /// How many spellings were found in it.
+    finds: usize,
+    /// Which of the cues stand in it.
+    cues: (usize, usize),
+}
+
+/// One pass over one text.
+pub(crate) struct Pass<'a> {
+    spellings: &'a Trie,
+    /// What each spelling is to the phrases of this kind of text.
+    index: &'a Index,
+    hits: &'a mut Hits,
+    /// Where the places of cues go, if they are wanted.
+    cues: Option<&'a mut Vec<usize>>,
+    /// What was found and is not noted yet.
+    found: Vec<Found>,
+    finds: usize,
+    /// Where the statement begins that is read.
+    statement: usize,
+    /// How many finds and cues there were in front of it.
+    before: (usize, usize),
+    /// Whether something in it reaches into the next one, or into it from the one before.
+    is_crossed: (bool, bool),
+    known: [Statement; KNOWN],
+}
+
+impl<'a> Pass<'a> {
+    pub(crate) fn new(
+        spellings: &'a Trie,
+        index: &'a Index,
+        hits: &'a mut Hits,
+        cues: Option<&'a mut Vec<usize>>,
+    ) -> Self {
+        let found = std::mem::take(&mut hits.found);
+        let before = (0, cues.as_ref().map_or(0, |cues| cues.len()));
+        Self {
+            spellings,
+            index,
+            hits,
+            cues,
+            found,
+            finds: 0,
+            statement: 0,
+            before,
+            is_crossed: (false, false),
+            known: [Statement::default(); KNOWN],
+        }
+    }
+
+    /// Reads the whole text.
+    pub(crate) fn read(mut self, text: &[u8]) {
+        let (mut block, mut from, mut statement) = (0, 0, 0);
+        while block < text.len() && self.finds < FINDS_MAX {
+            let ends = mask(text, block, ends_before);
+            let starts = mask(text, block, may_begin) & (u64::MAX << (from.max(block) - block));
+            match self.block(text, block, starts, ends, statement) {
+                Some(known) => {
+                    (block, from, statement) = (known / BLOCK * BLOCK, known, known);
+                }
+                None => {
+                    self.note(text);
+                    if ends != 0 {
+                        statement = begins_behind(block, ends);
+                    }
+                    block += BLOCK;
+                }
+            }
+        }
+        self.hits.found = self.found;
+    }
+
+    /// Finds what begins at those places of a block; answers where to go on if a known statement begins in it.
+    #[inline]
+    fn block(
+        &mut self,
+        text: &[u8],
+        block: usize,
+        mut starts: u64,
+        ends: u64,
+        first: usize,
+    ) -> Option<usize> {
+        while starts != 0 {
+            let bit = starts.trailing_zeros();
+            starts &= starts - 1;
+            let start = block + bit as usize;
+            let Some(rest) = text.get(start..) else { break };
+            if !self.spellings.may_begin(rest) {
+                continue;
+            }
+            let before = ends & ((1 << bit) - 1);
+            let statement = if before == 0 { first } else { begins_behind(block, before) };
+            if statement != self.statement {
+                let known = self.enter(text, statement);
+                if known != statement {
+                    return Some(known);
+                }
+            }
+            self.spellings.walk(rest, start, &mut self.found);
+        }
+        None
+    }
+
+    /// Notes what was found.
+    #[inline(never)]
+    fn note(&mut self, text: &[u8]) {
+        if self.found.is_empty() {
+            return;
+        }
+        let mut all = std::mem::take(&mut self.found);
+        let mut last = 0;
+        for found in &all {
+            // All that begins at a place counts, or nothing.
+            if self.finds >= FINDS_MAX && found.start != last {
+                break;
+            }
+            last = found.start;
+            let end = found.start + usize::from(found.len);
+            match (self.index.spelling(usize::from(found.number)), &mut self.cues) {
+                (None, Some(cues)) => cues.push(end),
+                (None, None) => {}
+                (Some(spelling), _) => {
+                    if spelling.ends_word && text.get(end).is_some_and(u8::is_ascii_alphanumeric) {
+                        continue;
+                    }
+                    self.finds += 1;
+                    self.is_crossed.1 |= spelling.last_statement != 0;
+                    let place = Place { start: found.start, end, statement: self.statement };
+                    self.hits.found(self.index, spelling, place);
+                }
+            }
+        }
+        all.clear();
+        self.found = all;
+    }
+
+    /// Goes on to the statement that begins at `start`; answers where one begins that is not known yet.
+    #[inline(never)]
+    fn enter(&mut self, text: &[u8], mut start: usize) -> usize {
+        self.note(text);
+        let len = start - self.statement;
+        if len >= STATEMENT_BYTES_MIN && self.is_crossed == (false, false) {
+            let (finds, cues) = self.counts();
+            let (finds, cues) = (finds - self.before.0, (self.before.1, cues));
+            let ended = Statement { start: self.statement, len, finds, cues };
+            if let Some(known) = self.known(text, self.statement) {
+                *known = ended;
+            }
+        }
+        self.is_crossed = (self.is_crossed.1, false);
+        if !self.is_crossed.0 {
+            self.hits.end_statement();
+        }
+        while !self.is_crossed.0
+            && let Some(len) = self.repeats(text, start)
+        {
+            start += len;
+        }
+        self.statement = start;
+        self.before = self.counts();
+        start
+    }
+
+    /// How many finds and cues there are.
+    fn counts(&self) -> (usize, usize) {
+        (self.finds, self.cues.as_ref().map_or(0, |cues| cues.len()))
+    }
+
+    /// How many bytes the statement that begins at `start` is of, if it is known and was taken account of once more.
+    fn repeats(&mut self, text: &[u8], start: usize) -> Option<usize> {
+        let known = *self.known(text, start)?;
+        // What is found in a statement may reach that far behind it.
+        let len = known.len + self.spellings.reach();
+        let is_same =
+            known.len > 0 && text.get(known.start..known.start + len)? == text.get(start..start + len)?;
+        if !is_same || self.finds + known.finds >= FINDS_MAX {
+            return None;
+        }
+        self.finds += known.finds;
+        if let Some(cues) = &mut self.cues {
+            for at in known.cues.0..known.cues.1 {
+                cues.push(cues[at] - known.start + start);
+            }
+        }
+        Some(known.len)
+    }
+
+    /// Where a statement that begins like that is remembered; the last one of several.
+    fn known(&mut self, text: &[u8], start: usize) -> Option<&mut Statement> {
+        let first = u64::from_le_bytes(*text.get(start..)?.first_chunk()?);
+        self.known.get_mut((first.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 61) as usize)
+    }
+}
+
+/// Where the statement begins that follows the last of these ends.
+const fn begins_behind(block: usize, ends: u64) -> usize {
+    block + (u64::BITS - ends.leading_zeros()) as usize
+}
+
+/// Where a spelling may begin: where a word or a sign does, never inside of either. Nothing begins with a blank.
+#[inline]
+fn may_begin(near: &Near<'_>) -> u8x16 {
+    let (here, letters) = (near.here(), letters(near.here()));
+    let is_inside = letters & self::letters(near.back(1));
+    !(is_inside | is(here, b' ') | within(here, 0x80, 0xBF))
+}
+
+/// Which bytes are parts of words.
+#[inline]
+fn letters(bytes: u8x16) -> u8x16 {
+    within(small(bytes), b'a', b'z') | within(bytes, b'0', b'9')
+}
+
+/// At the end of a line, and at a blank behind the end of a sentence, a statement has ended.
+#[inline]
+fn ends_before(near: &Near<'_>) -> u8x16 {
+    let before = near.back(1);
+    let is_behind_end = is(before, b'.') | is(before, b'!') | is(before, b'?');
+    is(near.here(), b'\n') | is(near.here(), b' ') & is_behind_end
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        delay::CUES,
+        index::{Sizes, Slot},
+        rule::{ATOMS, RULES},
+    };
+
+    /// All that a pass notes: where each condition of each rule is fulfilled, and the cues.
+    type Notes = (Vec<Option<(usize, usize)>>, Vec<usize>);
+
+    /// Reads `text` in one way or the other.
+    fn notes(text: &str, read: impl FnOnce(Pass<'_>, &[u8])) -> Notes {
+        let spellings = Trie::new(ATOMS.iter().map(|atom| atom.text).chain(CUES)).unwrap();
+        let mut sizes = Sizes::default();
+        let slots = |rule: &'static crate::rule::Rule| {
+            vec![(Slot::Text, rule.text), (Slot::Also, rule.also), (Slot::Unless, rule.unless)]
+        };
+        let index = Index::new(&mut sizes, slots).unwrap();
+        let (mut hits, mut cues) = (Hits::default(), Vec::new());
+        hits.prepare(sizes);
+        hits.clear();
+        read(Pass::new(&spellings, &index, &mut hits, Some(&mut cues)), text.as_bytes());
+        let slots = [Slot::Text, Slot::Also, Slot::Unless];
+        let all = (0..RULES.len()).flat_map(|rule| slots.map(|slot| hits.hit(rule, slot))).collect();
+        (all, cues)
+    }
+
+    fn statementwise(pass: Pass<'_>, text: &[u8]) {
+        pass.read(text);
+    }
+
+    /// Looks at every place by itself and remembers no statement.
+    fn plainly(mut pass: Pass<'_>, text: &[u8]) {
+        let is_letter = |at: usize| text[at].is_ascii_alphanumeric();
+        for start in 0..text.len() {
+            if matches!(text[..start], [.., b'\n'] | [.., b'.' | b'!' | b'?', b' ']) {
+                pass.statement = start;
+            }
+            let is_inside = start > 0 && is_letter(start) && is_letter(start - 1);
+            if !is_inside && text[start] != b' ' && pass.finds < FINDS_MAX {
+                pass.spellings.walk(&text[start..], start, &mut pass.found);
+                pass.note(text);
+            }
+        }
+    }
+
+    /// A statement of spellings, cues and words that mean nothing.
+    fn statement() -> impl Strategy<Value = String> {
+        let spellings: Vec<&str> = ATOMS.iter().map(|atom| atom.text).chain(CUES).collect();
+        let piece = prop_oneof![
+            6 => proptest::sample::select(spellings),
+            2 => Just("model"),
+            1 => Just("something else"),
+        ];
+        let end =
+            prop_oneof![3 => Just(". "), 1 => Just("? "), 2 => Just("\n"), 1 => Just(" "), 1 => Just(".")];
+        (proptest::collection::vec(piece, 1..5), end).prop_map(|(pieces, end)| pieces.join(" ") + end)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn what_is_said_again_and_again_is_noted_as_if_every_word_were_read(
+            statements in proptest::collection::vec(statement(), 1..5),
+            order in proptest::collection::vec(any::<proptest::sample::Index>(), 1..150),
+        ) {
+            let text: String = order.iter().map(|at| at.get(&statements).as_str()).collect();
+            let text = format!("\n{text}\n");
+            prop_assert_eq!(notes(&text, statementwise), notes(&text, plainly));
+        }
+    }
+
+    /// Longer than any spelling reaches, and not too long for a gap in a phrase.
+    const FILLER: &str = "one two three four five six seven eight nine ten and so on up to what";
+
+    #[test]
+    fn a_delay_told_again_and_again_is_noted_every_time() {
+        let text = format!("\n{}{FILLER}\n", "please try again in 5s. ".repeat(5));
+        assert_eq!(notes(&text, statementwise).1, [21, 45, 69, 93, 117]);
+    }
+
+    #[test]
+    fn what_reaches_into_the_next_statement_is_not_passed_over() {
+        let ends = [
+            // What follows makes a phrase of the end of a statement.
+            format!("{FILLER}\nit is here\nonly {FILLER} support"),
+            // What it makes goes on differently, far behind.
+            format!("only {FILLER} nothing at all\nit is here\nonly {FILLER} support"),
+        ];
+        for end in ends {
+            let text = format!("\nno words\nit is here\n{end} {FILLER}\n");
+            let (all, _) = notes(&text, statementwise);
+            assert!(all.iter().flatten().any(|(_, end)| text[..*end].ends_with(" support")), "{text}");
+            assert_eq!(all, notes(&text, plainly).0);
+        }
+    }
+
+    #[test]
+    fn what_stands_again_counts_among_what_is_looked_at() {
+        let is_noted = |times: usize| {
+            let text = format!("\n{}it is overloaded now\n", "the model is not here. ".repeat(times));
+            let (hits, _) = notes(&text, statementwise);
+            hits.iter().flatten().any(|(start, _)| *start > text.len() - 20)
+        };
+        assert!(is_noted(1) && is_noted(20) && !is_noted(FINDS_MAX));
+    }
+}
