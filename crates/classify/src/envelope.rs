@@ -27,12 +27,30 @@ pub(crate) enum Role {
     Delay(DelayField),
 }
 
+impl Role {
+    /// Its place among all roles, as they are declared.
+    fn order(self) -> u16 {
+        match self {
+            Self::Message(rank) => u16::from(rank),
+            Self::Code => 0x100,
+            Self::Kind => 0x101,
+            Self::Status => 0x102,
+            Self::Reason => 0x103,
+            Self::Param => 0x104,
+            Self::Quota => 0x105,
+            Self::Delay(how) => 0x106 + how as u16,
+        }
+    }
+}
+
 /// One field that was read: where it lay, and where its text is.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Leaf {
     pub(crate) role: Role,
     pub(crate) level: usize,
     pub(crate) depth: usize,
+    /// Its place among all leaves, as one number: by level, depth, role and place in the text.
+    order: u64,
     start: usize,
     end: usize,
 }
@@ -95,7 +113,7 @@ impl Envelope {
         self.unwrap_texts(reads_answers);
         self.leaves.retain(|leaf| leaf.start < leaf.end);
         // Orders of fields and of containers mean nothing; only how deep something lies does.
-        self.leaves.sort_unstable_by_key(|leaf| (leaf.level, leaf.depth, leaf.role, leaf.start));
+        self.leaves.sort_unstable_by_key(|leaf| leaf.order);
     }
 
     fn read_part(&mut self, text: &str, reads_answers: bool) {
@@ -143,7 +161,9 @@ impl Envelope {
 
     fn push_span(&mut self, role: Role, level: usize, depth: usize, start: usize, end: usize) {
         if start < end && self.leaves.len() < LEAVES_MAX {
-            self.leaves.push(Leaf { role, level, depth, start, end });
+            let order =
+                (level as u64) << 56 | (depth as u64) << 48 | u64::from(role.order()) << 32 | start as u64;
+            self.leaves.push(Leaf { role, level, depth, order, start, end });
         }
     }
 

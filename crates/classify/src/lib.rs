@@ -12,6 +12,7 @@
 //! The crate deliberately knows no policy: it does not say whether to try again, and it suspends nothing. It does no
 //! IO and reads no clock.
 
+mod asked;
 mod block;
 mod classifier;
 pub mod delay;

@@ -3,7 +3,7 @@
 //!
 //! What becomes of a name is not decided here.
 
-use crate::block::SMALL;
+use crate::{asked::Asked, block::SMALL};
 
 /// Stands for a masked id in normal form.
 pub(crate) const MASK: char = '@';
@@ -44,60 +44,6 @@ static MADE_OF: [u8; 256] = {
 
 pub(crate) fn is_word(byte: u8) -> bool {
     MADE_OF[usize::from(byte)] != 0
-}
-
-/// A bit for every length that a name in `models`, or the last part of one, has; the last for all longer ones.
-pub(crate) fn lengths(models: &[&str]) -> u64 {
-    models.iter().fold(0, |bits, name| {
-        let last = name.rsplit_once('/').map_or(name.len(), |(_, last)| last.len());
-        bits | 1 << name.len().min(63) | 1 << last.min(63)
-    })
-}
-
-/// Beginnings of names that are looked for.
-const STARTS_MAX: usize = 4;
-
-/// The first two bytes of a name in small letters, and the third if there is one.
-pub(crate) type Start = (u8, u8, Option<u8>);
-
-/// How the names begin that are built like any other word.
-#[derive(Default)]
-pub(crate) struct Starts {
-    all: [Start; STARTS_MAX],
-    count: usize,
-    /// Whether there are more than are kept.
-    pub(crate) are_many: bool,
-}
-
-impl Starts {
-    pub(crate) fn of(models: &[&str]) -> Self {
-        let mut starts = Self::default();
-        for name in models {
-            let last = name.rsplit_once('/').map_or(*name, |(_, last)| last);
-            // With such a link in it a word is looked at anyway.
-            if !last.contains(['-', ':']) {
-                starts.add(last.as_bytes());
-            }
-        }
-        starts
-    }
-
-    fn add(&mut self, name: &[u8]) {
-        let [first, second, rest @ ..] = name else { return };
-        let small = |byte: &u8| byte | SMALL;
-        let start = (small(first), small(second), rest.first().map(small));
-        if self.known().contains(&start) {
-            return;
-        }
-        match self.all.get_mut(self.count) {
-            Some(free) => (*free, self.count) = (start, self.count + 1),
-            None => self.are_many = true,
-        }
-    }
-
-    pub(crate) fn known(&self) -> &[Start] {
-        &self.all[..self.count]
-    }
 }
 
 /// One word as it stands.
@@ -142,18 +88,25 @@ impl<'a> Word<'a> {
 
     /// Whether it has to be looked at closer.
     #[inline]
-    pub(crate) fn may_be_name(&self, is_behind_blank: bool, lengths: u64) -> bool {
+    pub(crate) fn may_be_name(&self, is_behind_blank: bool, asked: &Asked<'_>) -> bool {
         const LETTERS: u8 = made_of::LOWER | made_of::UPPER;
         // Where a name stands, a word of letters is one only in quotes or behind a sign.
-        let stands_as_name = self.name_near && (self.made & !LETTERS != 0 || !is_behind_blank);
-        stands_as_name || self.made & made_of::LINK != 0 || lengths >> self.core_bytes().min(63) & 1 == 1
+        if self.name_near && (self.made & !LETTERS != 0 || !is_behind_blank) {
+            return true;
+        }
+        // A dash between words is a link, too.
+        if self.made & made_of::LINK != 0 {
+            return self.text.len() > 1;
+        }
+        let core = self.core_bytes();
+        asked.may_be_of(core) && asked.has(&self.text[..core])
     }
 
     /// Appends it, masked if it names a model; answers whether it was.
-    pub(crate) fn push(&self, models: &[&str], quote_follows: bool, out: &mut String) -> bool {
+    pub(crate) fn push(&self, asked: &Asked<'_>, quote_follows: bool, out: &mut String) -> bool {
         let (core, tail) = self.text.split_at(self.core_bytes());
-        if self.is_model(core, quote_follows, models, out) {
-            if out.ends_with('\'') {
+        if self.is_model(core, quote_follows, asked, out) {
+            if out.ends_with(is_plain_quote) {
                 out.pop();
             }
             // Two ids in a row read like one: `openai/gpt-4o-mini`, `models/x y`.
@@ -195,17 +148,16 @@ impl<'a> Word<'a> {
     }
 
     /// Whether it names a model: we asked for it, it stands where a name stands, or it is built like one.
-    fn is_model(&self, core: &str, quote_follows: bool, models: &[&str], before: &str) -> bool {
+    fn is_model(&self, core: &str, quote_follows: bool, asked: &Asked<'_>, before: &str) -> bool {
         if core.is_empty() {
             return false;
         }
-        if is_asked_for(core, models) {
+        if asked.has(core) {
             return true;
         }
         let has = |what: u8| self.made & what != 0;
-        let is_joined =
-            has(made_of::LINK | made_of::JOIN) && core.bytes().any(|byte| b"-/:._".contains(&byte));
-        if self.name_near && stands_as_name(core, quote_follows, is_joined || has(made_of::DIGIT), before) {
+        let is_joined = || has(made_of::LINK | made_of::JOIN) && core.bytes().any(is_joint);
+        if self.name_near && stands_as_name(core, quote_follows, has(made_of::DIGIT) || is_joined(), before) {
             return true;
         }
         has(made_of::DIGIT)
@@ -215,49 +167,43 @@ impl<'a> Word<'a> {
     }
 }
 
+/// Whether `c` is one of the quotes that stay as they are until the end.
+pub(crate) const fn is_plain_quote(c: char) -> bool {
+    matches!(c, '\'' | '"' | '`')
+}
+
 /// Whether `text` ends with `end`, in whatever case.
 fn ends(text: &str, end: &str) -> bool {
     let from = text.len().checked_sub(end.len());
     from.is_some_and(|from| text.as_bytes()[from..].eq_ignore_ascii_case(end.as_bytes()))
 }
 
-/// Whether `core` is one of the names we asked for; a single letter never is.
-fn is_asked_for(core: &str, models: &[&str]) -> bool {
-    core.len() > 1 && models.iter().any(|name| is_name(name, core))
-}
-
-/// Whether `core` is a name we asked for, or the last part of one such as `openai/gpt-4o`.
-fn is_name(name: &str, core: &str) -> bool {
-    match name.len().checked_sub(core.len()) {
-        None => false,
-        Some(0) => name.eq_ignore_ascii_case(core),
-        Some(more) => {
-            core.len() > 2
-                && name.as_bytes()[more - 1] == b'/'
-                && name.as_bytes()[more..].eq_ignore_ascii_case(core.as_bytes())
-        }
-    }
+/// Whether a sign joins the parts of a name.
+const fn is_joint(byte: u8) -> bool {
+    MADE_OF[byte as usize] & (made_of::LINK | made_of::JOIN) != 0
 }
 
 /// Whether a word of letters, digits and links is built like a model's name, and is no path, address or count.
 fn is_built_like_name(core: &str) -> bool {
-    let starts_as_path =
-        core.starts_with('/') || core.starts_with("http") || core.starts_with("v1") || core.contains("//");
-    let first_part = core.split(['-', ':']).next().unwrap_or(core);
-    let is_count = first_part.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let is_linked = core.bytes().any(|byte| matches!(byte, b'-' | b'/' | b':'));
-    is_linked && !starts_as_path && !is_count
+    let core = core.as_bytes();
+    if matches!(core, [b'/', ..] | [b'v', b'1', ..] | [b'h', b't', b't', b'p', ..]) {
+        return false;
+    }
+    let is_link = |byte: &u8| MADE_OF[usize::from(*byte)] & made_of::LINK != 0;
+    let first_part = core.iter().position(|byte| matches!(byte, b'-' | b':')).unwrap_or(core.len());
+    let is_count = core[..first_part].iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
+    !is_count && core.iter().any(is_link) && !core.windows(2).any(|two| two == b"//")
 }
 
 /// Whether the words before say that a model's name comes now.
 fn stands_as_name(core: &str, quote_follows: bool, is_built_like_name: bool, before: &str) -> bool {
-    if !before.ends_with(['=', '\'']) && !is_built_like_name {
+    if !before.ends_with(|c| c == '=' || is_plain_quote(c)) && !is_built_like_name {
         return false;
     }
     if ["none", "null", "undefined", "nil"].iter().any(|nothing| core.eq_ignore_ascii_case(nothing)) {
         return false;
     }
-    let (unquoted, is_quoted) = match before.strip_suffix('\'') {
+    let (unquoted, is_quoted) = match before.strip_suffix(is_plain_quote) {
         Some(unquoted) => (unquoted, true),
         None => (before, false),
     };

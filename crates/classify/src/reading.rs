@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use crate::{
     BODY_BYTES_MAX, Observed, Transport,
+    asked::Asked,
     envelope::{Envelope, Leaf, Role},
     hits::Hits,
     matching::{Matcher, Text},
@@ -150,12 +151,13 @@ impl Reading {
 
     /// Sorts the leaves into words, codes and parameters.
     fn collect(&mut self, models: &[&str]) {
+        let asked = Asked::of(models);
         let envelope = std::mem::take(&mut self.envelope);
         for leaf in &envelope.leaves {
             let said = envelope.text(leaf);
             match leaf.role {
                 Role::Message(_) => {
-                    if text::normalise(said, models, &mut self.words) {
+                    if text::normalise(said, &asked, &mut self.words) {
                         self.features |= feature::NAMES_MODEL;
                     }
                     for number in numbers_in_brackets(said).into_iter().flatten() {
@@ -172,12 +174,13 @@ impl Reading {
                     self.params.push((start, self.symbols.len()));
                     if said.contains(' ') {
                         // Some deployments swap the message and the parameter.
-                        text::normalise(said, models, &mut self.words);
+                        text::normalise(said, &asked, &mut self.words);
                     }
                 }
                 Role::Delay(_) => {}
             }
         }
+        text::one_quote(&mut self.words);
         self.envelope = envelope;
     }
 
@@ -194,7 +197,7 @@ impl Reading {
     fn push_code(&mut self, said: &str, is_inner: bool) {
         let said = said.trim();
         // AWS writes `com.amazon.coral.service#UnrecognizedClientException`.
-        let said = said.rsplit_once('#').map_or(said, |(_, name)| name);
+        let said = memchr::memrchr(b'#', said.as_bytes()).map_or(said, |at| &said[at + 1..]);
         if said.is_empty() || said.len() > CODE_BYTES_MAX {
             return;
         }

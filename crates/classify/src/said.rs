@@ -18,13 +18,16 @@ const CODE_BYTES_MAX: usize = 128;
 pub(crate) fn error(seen: &Observed<'_>, reading: &Reading) -> UpstreamError {
     let envelope = &reading.envelope;
     let inner = |wanted: fn(Role) -> bool| {
-        let fits = |leaf: &&Leaf| wanted(leaf.role) && !envelope.text(leaf).trim().is_empty();
         // Deeper lies nearer to the cause; of two at one depth the main field counts.
-        envelope
-            .leaves
-            .iter()
-            .filter(fits)
-            .max_by_key(|leaf| (leaf.level, is_main(leaf.role), leaf.depth, std::cmp::Reverse(leaf.role)))
+        let key = |leaf: &Leaf| (leaf.level, is_main(leaf.role), leaf.depth, std::cmp::Reverse(leaf.role));
+        let mut best: Option<&Leaf> = None;
+        for leaf in envelope.leaves.iter().filter(|leaf| wanted(leaf.role)) {
+            let is_better = best.is_none_or(|best| key(best) <= key(leaf));
+            if is_better && !envelope.text(leaf).trim().is_empty() {
+                best = Some(leaf);
+            }
+        }
+        best
     };
     let shown = |wanted: fn(Role) -> bool| {
         inner(wanted)

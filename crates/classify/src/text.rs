@@ -5,8 +5,9 @@
 use wide::u8x16;
 
 use crate::{
+    asked::{Asked, Start},
     block::{Near, Places, is, small, within},
-    name::{MASK, Start, Starts, Word, is_word, lengths},
+    name::{MASK, Word, is_word},
 };
 
 /// Bytes of normal text that are kept of one body.
@@ -15,18 +16,17 @@ pub(crate) const NORMAL_BYTES_MAX: usize = crate::BODY_BYTES_MAX;
 /// How many words after one like *model* its name may still come.
 const NAME_WORDS_MAX: u8 = 3;
 
-/// Appends the normal form of `text` to `out`, edged by newlines; answers whether a name was masked.
-pub(crate) fn normalise(text: &str, models: &[&str], out: &mut String) -> bool {
+/// Appends the normal form of `text` to `out`, edged by newlines; answers whether a name was masked. Plain quotes are
+/// left for [`one_quote`].
+pub(crate) fn normalise(text: &str, asked: &Asked<'_>, out: &mut String) -> bool {
     if !out.ends_with('\n') {
         out.push('\n');
     }
     let from = out.len();
-    let starts = Starts::of(models);
-    let mut places = Places::new(text.as_bytes(), |near| eventful(near, starts.known()));
-    let mut pass =
-        Pass { text, models, lengths: lengths(models), name_near: 0, done: 0, at: 0, masked: false, out };
+    let mut places = Places::new(text.as_bytes(), |near| eventful(near, asked.starts()));
+    let mut pass = Pass { text, asked, name_near: 0, done: 0, at: 0, masked: false, out };
     while pass.at < text.len() && pass.room() > 0 {
-        let may_skip = pass.name_near == 0 && !starts.are_many && !pass.is_behind_change();
+        let may_skip = pass.name_near == 0 && !asked.are_many && !pass.is_behind_change();
         if !(may_skip && pass.skip(places.next(pass.at))) {
             pass.step();
         }
@@ -41,12 +41,22 @@ pub(crate) fn normalise(text: &str, models: &[&str], out: &mut String) -> bool {
     masked
 }
 
+/// Makes all plain quotes of normal texts alike.
+pub(crate) fn one_quote(normal: &mut String) {
+    if memchr::memchr2(b'"', b'`', normal.as_bytes()).is_some() {
+        let mut bytes = std::mem::take(normal).into_bytes();
+        for byte in &mut bytes {
+            *byte = if matches!(byte, b'"' | b'`') { b'\'' } else { *byte };
+        }
+        // One sign of ASCII in the place of another does no harm.
+        *normal = String::from_utf8(bytes).unwrap_or_default();
+    }
+}
+
 /// One pass over one text. What it appends keeps the size of its letters until the end.
 struct Pass<'a> {
     text: &'a str,
-    models: &'a [&'a str],
-    /// A bit for every length of a name in `models`.
-    lengths: u64,
+    asked: &'a Asked<'a>,
     /// How many words ago one like `model` stood, counted down.
     name_near: u8,
     /// What lies between `done` and `at` stays as it is, and is not copied yet.
@@ -67,7 +77,7 @@ impl Pass<'_> {
     /// Whether a blank or a quote stands behind something that was changed, so that it may have to go.
     #[inline]
     fn is_behind_change(&self) -> bool {
-        self.at == self.done && matches!(self.text.as_bytes()[self.at], b' ' | b'\'')
+        self.at == self.done && matches!(self.text.as_bytes()[self.at], b' ' | b'\'' | b'"' | b'`')
     }
 
     /// Passes over what stays as it is, up to the word or the sign at `event`; answers whether there was any.
@@ -96,9 +106,9 @@ impl Pass<'_> {
         let end = start + word.len();
         self.at = end;
         let is_behind_blank = start > 0 && bytes[start - 1] == b' ';
-        if word.may_be_name(is_behind_blank, self.lengths) {
+        if word.may_be_name(is_behind_blank, self.asked) {
             self.out.push_str(&self.text[self.done..start]);
-            self.masked |= word.push(self.models, self.text[end..].starts_with(is_quote), self.out);
+            self.masked |= word.push(self.asked, self.text[end..].starts_with(is_quote), self.out);
             self.done = end;
         } else if bytes.get(end) == Some(&b' ') {
             self.at += 1;
@@ -140,11 +150,10 @@ fn eventful(near: &Near<'_>, starts: &[Start]) -> u8x16 {
     let (before, before_that) = (near.back(1), near.back(2));
     let (small_here, small_before, small_before_that) = (small(here), small(before), small(before_that));
     let links = is(here, b'-') | (is(before, b':') | is(before, b'/')) & !is(here, b' ');
-    // With what deletes comes `_`, with a quote `@`.
+    let quotes = is(here, b'\'') | is(here, b'"') | is(here, b'`');
+    // With what deletes comes `_`.
     let signs = is(small_here, 0x7f)
-        | is(small_here, b'`')
-        | is(here, b'"')
-        | is(here, b'\'') & is(before, b'@')
+        | quotes & is(before, b'@')
         | is(here, b' ') & is(before, b' ')
         | within(here, 0, b' ' - 1);
     // `model`, `deployment`.
@@ -213,8 +222,7 @@ fn stays(bytes: &[u8], at: usize, done: usize) -> bool {
     let before = if at > done { bytes[at - 1] } else { b' ' };
     match bytes[at] {
         b' ' => before != b' ',
-        b'\'' => before != b'@' && at > done,
-        b'"' | b'`' => false,
+        b'\'' | b'"' | b'`' => before != b'@' && at > done,
         byte => (b'!'..0x7f).contains(&byte),
     }
 }
@@ -280,7 +288,8 @@ mod tests {
 
     fn normal(text: &str) -> String {
         let mut out = String::new();
-        normalise(text, &["local"], &mut out);
+        normalise(text, &Asked::of(&["local"]), &mut out);
+        one_quote(&mut out);
         out.trim_matches('\n').to_owned()
     }
 
