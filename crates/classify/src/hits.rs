@@ -3,7 +3,7 @@
 //! It is told of spellings in the order in which they stand, and never looks at the text itself.
 
 use crate::{
-    index::{Chain, Index, SLOTS, Sizes, Slot, Spelling, Tail},
+    index::{Chain, Index, SLOTS, SPELLING_BYTES_MAX, Sizes, Slot, Spelling, Tail},
     matching::Candidates,
     rule::{RULES, Rule},
     trie::Found,
@@ -11,6 +11,9 @@ use crate::{
 
 /// Bytes that `..` in a phrase may stand for.
 const GAP_BYTES_MAX: usize = 90;
+/// How far in front of a place a beginning may stand that is carried on there: a gap and a spelling, of which none is
+/// longer.
+const BACK_BYTES_MAX: usize = GAP_BYTES_MAX + SPELLING_BYTES_MAX;
 
 /// Where a spelling stands.
 #[derive(Debug, Clone, Copy)]
@@ -21,21 +24,17 @@ pub(crate) struct Place {
     pub(crate) statement: usize,
 }
 
-/// Where a beginning stands that later segments may carry on.
-#[derive(Debug, Clone, Copy, Default)]
+/// A beginning that later segments may carry on.
+#[derive(Debug, Clone, Copy)]
 struct Begun {
+    chain: Chain,
+    /// Where the whole of it begins.
     start: usize,
+    /// Where its last spelling begins.
+    last: usize,
     end: usize,
     /// Where the statement begins that it ends in.
     statement: usize,
-}
-
-/// The two nearest places where a beginning stands.
-#[derive(Debug, Clone, Copy, Default)]
-struct Nearest {
-    round: u32,
-    last: Begun,
-    before: Begun,
 }
 
 /// The best phrase that fulfils a condition.
@@ -52,13 +51,14 @@ struct Hit {
 pub(crate) struct Hits {
     /// Whatever was noted in an earlier round does not count.
     round: u32,
-    chains: Vec<Nearest>,
     conditions: Vec<Hit>,
     /// The round in which all phrases of a tail were said already.
     settled: Vec<u32>,
     pub(crate) touched: Candidates,
-    /// The beginnings that were met, as of [`Chain::bit`].
-    begun: u64,
+    /// The beginnings that were met in this statement, in the order in which they stand.
+    begun: Vec<Begun>,
+    /// Which they are, as of [`Chain::bit`].
+    begun_bits: u64,
     /// Room for what is found and not noted yet.
     pub(crate) found: Vec<Found>,
 }
@@ -67,10 +67,9 @@ impl Hits {
     /// Forgets what was noted before.
     pub(crate) fn clear(&mut self) {
         self.touched.clear();
-        self.begun = 0;
+        self.end_statement();
         self.round = self.round.wrapping_add(1);
         if self.round == 0 {
-            self.chains.fill(Nearest::default());
             self.conditions.fill(Hit::default());
             self.settled.fill(0);
             self.round = 1;
@@ -80,7 +79,6 @@ impl Hits {
     /// Makes room for all there is to note, once.
     pub(crate) fn prepare(&mut self, sizes: Sizes) {
         if self.settled.len() != sizes.tails {
-            self.chains.resize(sizes.chains, Nearest::default());
             self.conditions.resize(RULES.len() * SLOTS, Hit::default());
             self.settled.resize(sizes.tails, 0);
         }
@@ -88,7 +86,8 @@ impl Hits {
 
     /// Forgets what was begun, which nothing can carry on any more.
     pub(crate) fn end_statement(&mut self) {
-        self.begun = 0;
+        self.begun.clear();
+        self.begun_bits = 0;
     }
 
     /// Where the phrase stands that fulfils a condition of the rule with this number.
@@ -103,18 +102,22 @@ impl Hits {
         let settled =
             |all: &[u32], tail: u16| all.get(usize::from(tail)).is_none_or(|round| *round == self.round);
         // Most of what stands in a text was said before, or carries on nothing that was begun.
-        if !settled(&self.settled, spelling.whole) || spelling.before & self.begun != 0 {
+        if !settled(&self.settled, spelling.whole) || spelling.before & self.begun_bits != 0 {
             self.say(index, spelling, place);
         }
         for link in index.links(spelling) {
-            let Some(start) = self.begin(link.before, place) else { continue };
+            let start = match link.before {
+                None => place.start,
+                Some(chain) => match self.carry_on(chain, place) {
+                    Some(start) => start,
+                    None => continue,
+                },
+            };
             let inside = usize::from(spelling.last_statement);
             let statement = if inside == 0 { place.statement } else { place.start + inside };
-            let Some(nearest) = self.chains.get_mut(usize::from(link.chain.0)) else { continue };
-            let before = if nearest.round == self.round { nearest.last } else { Begun::default() };
-            let last = Begun { start, end: place.end, statement };
-            *nearest = Nearest { round: self.round, last, before };
-            self.begun |= link.chain.bit();
+            let (chain, last, end) = (link.chain, place.start, place.end);
+            self.begun.push(Begun { chain, start, last, end, statement });
+            self.begun_bits |= chain.bit();
         }
     }
 
@@ -124,7 +127,8 @@ impl Hits {
         for tail in index.tails(spelling) {
             let settled = self.settled.get(usize::from(tail.number));
             if settled.is_some_and(|round| *round != self.round)
-                && let Some(start) = self.begin(tail.before, place)
+                && let Some(start) =
+                    tail.before.map_or(Some(place.start), |chain| self.carry_on(chain, place))
             {
                 self.complete(index, *tail, (start, place.end));
             }
@@ -150,21 +154,20 @@ impl Hits {
         self.settled[usize::from(tail.number)] = self.round;
     }
 
-    /// Where the phrase begins that this spelling continues.
-    #[inline]
-    fn begin(&self, before: Option<Chain>, place: Place) -> Option<usize> {
-        let Some(chain) = before else { return Some(place.start) };
-        if chain.bit() & self.begun == 0 {
+    /// Where the nearest beginning begins that is carried on at `place`. One that the spelling itself overlaps is none, so
+    /// the one before it counts, too.
+    #[inline(never)]
+    fn carry_on(&self, chain: Chain, place: Place) -> Option<usize> {
+        if chain.bit() & self.begun_bits == 0 {
             return None;
         }
-        let nearest = self.chains.get(usize::from(chain.0)).filter(|nearest| nearest.round == self.round)?;
         let is_near = |begun: &&Begun| {
-            begun.end > 0
-                && begun.end <= place.start
+            begun.end <= place.start
                 && place.start - begun.end <= GAP_BYTES_MAX
                 && begun.statement == place.statement
         };
-        [&nearest.last, &nearest.before].into_iter().find(is_near).map(|begun| begun.start)
+        let behind = self.begun.iter().rev().take_while(|begun| place.start - begun.last <= BACK_BYTES_MAX);
+        behind.filter(|begun| begun.chain == chain).take(2).find(is_near).map(|begun| begun.start)
     }
 }
 

@@ -8,6 +8,8 @@ use crate::rule::{ATOMS, Pattern, RULES, Rule};
 
 /// Conditions of a rule that phrases can fulfil.
 pub(crate) const SLOTS: usize = 4;
+/// Bytes of the longest spelling that may be.
+pub(crate) const SPELLING_BYTES_MAX: usize = 128;
 
 /// A condition of a rule that phrases can fulfil.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,6 +159,9 @@ impl Index {
         }
         let mut index = Self::default();
         for (atom, parts) in ATOMS.iter().zip(parts) {
+            if atom.text.len() > SPELLING_BYTES_MAX {
+                return None;
+            }
             index.add(atom.ends_word, last_statement(atom.text.as_bytes()), parts, sizes)?;
         }
         Some(index)

@@ -58,6 +58,7 @@ impl<'a> Pass<'a> {
         hits: &'a mut Hits,
         cues: Option<&'a mut Vec<usize>>,
     ) -> Self {
+        hits.end_statement();
         let found = std::mem::take(&mut hits.found);
         let before = (0, cues.as_ref().map_or(0, |cues| cues.len()));
         Self {
@@ -134,28 +135,35 @@ impl<'a> Pass<'a> {
             return;
         }
         let mut all = std::mem::take(&mut self.found);
-        let mut last = 0;
+        let is_near_end = self.finds + all.len() > FINDS_MAX;
+        let (mut finds, mut last) = (self.finds, 0);
+        let mut inside = 0;
         for found in &all {
             // All that begins at a place counts, or nothing.
-            if self.finds >= FINDS_MAX && found.start != last {
+            if is_near_end && finds >= FINDS_MAX && found.start != last {
                 break;
             }
             last = found.start;
             let end = found.start + usize::from(found.len);
-            match (self.index.spelling(usize::from(found.number)), &mut self.cues) {
-                (None, Some(cues)) => cues.push(end),
-                (None, None) => {}
-                (Some(spelling), _) => {
-                    if spelling.ends_word && text.get(end).is_some_and(u8::is_ascii_alphanumeric) {
-                        continue;
-                    }
-                    self.finds += 1;
-                    self.is_crossed.1 |= spelling.last_statement != 0;
-                    let place = Place { start: found.start, end, statement: self.statement };
-                    self.hits.found(self.index, spelling, place);
+            let Some(spelling) = self.index.spelling(usize::from(found.number)) else {
+                if let Some(cues) = &mut self.cues {
+                    cues.push(end);
                 }
+                continue;
+            };
+            if spelling.ends_word && text.get(end).is_some_and(u8::is_ascii_alphanumeric) {
+                continue;
             }
+            finds += 1;
+            inside |= spelling.last_statement;
+            self.hits.found(
+                self.index,
+                spelling,
+                Place { start: found.start, end, statement: self.statement },
+            );
         }
+        self.finds = finds;
+        self.is_crossed.1 |= inside != 0;
         all.clear();
         self.found = all;
     }
