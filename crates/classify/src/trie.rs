@@ -6,11 +6,13 @@
 
 /// Bytes of one step.
 const STEP_BYTES: usize = 4;
-/// Places for steps: several times as many as there are steps, so that most of what is looked up meets no other.
-const STEPS: usize = 1 << STEPS_BITS;
-const STEPS_BITS: u32 = 14;
-/// How many nodes there may be, so that free places stay between the steps that lead to them.
-const NODES_MAX: usize = STEPS / 2;
+/// Places for first steps: several times as many as there are, so that most of what is looked up meets no other.
+const FIRST_STEPS: usize = 1 << FIRST_STEPS_BITS;
+const FIRST_STEPS_BITS: u8 = 11;
+/// How many factors are tried before the steps that follow another get more room.
+const FACTORS: u32 = 64;
+/// A factor that mixes bits well; odd multiples of it do so differently.
+const FACTOR: u32 = 0x9E37_79B1;
 /// Bytes by which most places are told to begin nothing.
 const BEGINNING_BYTES: usize = 6;
 /// How many numbers there are for beginnings of so many bytes, most of which none has.
@@ -18,45 +20,63 @@ const BEGINNINGS: usize = 1 << BEGINNING_BITS;
 const BEGINNING_BITS: u32 = 14;
 /// How many numbers there are for the first three bytes of a text, five bits of each.
 const TRIPLES: usize = 1 << 15;
-/// The number of the root, which no step leads to.
-const ROOT: u16 = 0;
 
-/// What leads from one node to another.
-#[derive(Debug, Clone, Copy)]
+/// Some bytes that spellings go on with.
+#[derive(Debug, Clone, Copy, Default)]
 struct Step {
-    /// As of [`key`].
-    key: u64,
-    /// The node it leads to.
-    to: u16,
-    /// What ends with it or before the next one does.
+    /// The bytes as a number; spellings hold no zeros, so zero is a free place.
+    bytes: u32,
+    next: Next,
     ends: Ends,
-    /// Whether any other step follows.
-    goes_on: bool,
 }
 
-impl Step {
-    /// Comes from no node.
-    const FREE: Self = Self { key: u64::MAX, to: ROOT, ends: Ends { first: 0, count: 0 }, goes_on: false };
+/// Where the steps lie that may follow another.
+#[derive(Debug, Clone, Copy, Default)]
+struct Next {
+    /// What spreads them over their places, so that no two meet.
+    factor: u32,
+    /// Their first place; 0 if there are none.
+    first: u16,
+    /// How many bits the number of a place among them has.
+    bits: u8,
 }
 
-/// A part of the list of all [`End`]s.
+impl Next {
+    /// Where the step with such bytes lies, if there is one.
+    #[inline]
+    fn place(self, bytes: u32) -> usize {
+        let number = u64::from(bytes.wrapping_mul(self.factor)) >> (u32::BITS - u32::from(self.bits));
+        usize::from(self.first) + (number & 0xFFFF) as usize
+    }
+}
+
+/// What ends with a step or before the next one does: a part of the list of all [`End`]s.
 #[derive(Debug, Clone, Copy, Default)]
 struct Ends {
     first: u16,
     count: u8,
 }
 
-/// A spelling that ends with a step or not a whole step behind it.
+/// A spelling that ends not a whole step behind another.
 #[derive(Debug, Clone, Copy)]
 struct End {
-    /// The bytes behind the step, as a number.
+    /// Its last bytes, as a number.
     bytes: u32,
     /// The number of the spelling.
     number: u16,
-    /// How many bytes the whole spelling is of.
+    /// How many bytes it is of.
     len: u16,
-    /// How many bits of a step stand behind those bytes.
-    other_bits: u8,
+}
+
+impl End {
+    /// Whether the next step of a text begins like the end of the spelling.
+    #[inline]
+    fn is_at(self, bytes: u32) -> bool {
+        let differs = u64::from(bytes ^ self.bytes);
+        let more = u32::from(self.len) % (u32::BITS / 8);
+        // What stands behind the end is pushed out of the lower half.
+        differs << (u32::BITS - 8 * more) & 0xFFFF_FFFF == 0
+    }
 }
 
 /// A spelling that stands in a text.
@@ -70,21 +90,12 @@ pub(crate) struct Found {
     pub(crate) start: usize,
 }
 
-impl End {
-    /// Whether the next step of a text begins like the end of the spelling.
-    #[inline]
-    fn is_at(self, bytes: u32) -> bool {
-        let differs = u64::from(bytes ^ self.bytes);
-        // What stands behind the end is pushed out of the lower half.
-        differs << self.other_bits & 0xFFFF_FFFF == 0
-    }
-}
-
 /// All spellings, as a tree that is walked several bytes at a time.
 #[derive(Debug)]
 pub(crate) struct Trie {
-    /// Each where its own number says or at the next free place behind.
-    steps: Box<[Step; STEPS]>,
+    /// First those that begin a spelling, each where its own number says or at the next free place behind. Then those that
+    /// follow, so that what is walked in one go lies close together.
+    steps: Vec<Step>,
     /// What is shorter than a step, by the first byte.
     shorts: Box<[Ends; 256]>,
     /// Those of one step stand side by side, shortest first.
@@ -131,18 +142,6 @@ const fn triple(bytes: u64) -> usize {
     (first & 0x1F) as usize | ((second & 0x1F) as usize) << 5 | ((third & 0x1F) as usize) << 10
 }
 
-/// What tells the step from a node with such bytes from all others.
-#[inline]
-fn key(from: u16, bytes: u32) -> u64 {
-    u64::from(from) << u32::BITS | u64::from(bytes)
-}
-
-/// Where a step is looked for.
-#[inline]
-const fn place(key: u64) -> usize {
-    (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - STEPS_BITS)) as usize
-}
-
 /// The first eight bytes of `text` as a number; zeros stand behind its end.
 #[inline]
 fn first_bytes(text: &[u8]) -> u64 {
@@ -168,73 +167,91 @@ fn last_bytes(rest: &[u8]) -> u32 {
     rest.iter().rev().fold(0, |bytes, byte| bytes << 8 | u32::from(*byte))
 }
 
+/// A spelling and its number.
+type Numbered = (&'static [u8], u16);
+
 impl Trie {
     /// `None` if there are more spellings than numbers.
     pub(crate) fn new(spellings: impl Iterator<Item = &'static str>) -> Option<Self> {
         let mut trie = Self {
-            steps: vec![Step::FREE; STEPS].into_boxed_slice().try_into().ok()?,
+            steps: vec![Step::default(); FIRST_STEPS],
             shorts: Box::new([Ends::default(); 256]),
             ends: Vec::new(),
             reach: 0,
             beginnings: Bits::none(),
             short_beginnings: Bits::none(),
         };
-        let (mut of_steps, mut shorts) = (Vec::new(), Vec::new());
-        let mut nodes = ROOT + 1;
+        let mut all = Vec::new();
         for (number, text) in spellings.enumerate() {
-            let text = text.as_bytes();
-            trie.note_beginning(text);
+            all.push((text.as_bytes(), u16::try_from(number).ok()?));
+            trie.note_beginning(text.as_bytes());
             trie.reach = trie.reach.max(text.len() + STEP_BYTES);
-            let (mut from, mut len, mut step) = (ROOT, 0, None);
-            while text.len() >= len + STEP_BYTES {
-                let place = trie.lead(from, step_bytes(text, len), &mut nodes)?;
-                len += STEP_BYTES;
-                trie.steps[place].goes_on |= text.len() >= len + STEP_BYTES;
-                (from, step) = (trie.steps[place].to, Some(place));
-            }
-            let end = End {
-                bytes: step_bytes(text, len),
-                number: u16::try_from(number).ok()?,
-                len: u16::try_from(text.len()).ok()?,
-                other_bits: 8 * u8::try_from(STEP_BYTES - (text.len() - len)).ok()?,
-            };
-            match step {
-                Some(place) => of_steps.push((place, end)),
-                None => shorts.push((usize::from(*text.first()?), end)),
-            }
         }
-        for (place, ends) in trie.list(of_steps)? {
-            trie.steps[place].ends = ends;
+        all.sort_unstable();
+        let (long, short): (Vec<Numbered>, Vec<_>) =
+            all.iter().partition(|(text, _)| text.len() >= STEP_BYTES);
+        for alike in short.chunk_by(|one, other| one.0[0] == other.0[0]) {
+            trie.shorts[usize::from(alike[0].0[0])] = trie.add_ends(alike, 0)?;
         }
-        for (first, ends) in trie.list(shorts)? {
-            trie.shorts[first] = ends;
+        for alike in long.chunk_by(|one, other| step_bytes(one.0, 0) == step_bytes(other.0, 0)) {
+            let step = trie.grow(alike, STEP_BYTES)?;
+            let first_place = Self::FIRST.place(step.bytes);
+            let mut places = (0..FIRST_STEPS).map(|more| (first_place + more) % FIRST_STEPS);
+            let free = places.find(|place| trie.steps[*place].bytes == 0)?;
+            trie.steps[free] = step;
         }
         Some(trie)
     }
 
-    /// Takes up those ends, which belong to what has such a number; `None` if there is no more room.
-    fn list(&mut self, mut ends: Vec<(usize, End)>) -> Option<Vec<(usize, Ends)>> {
-        ends.sort_by_key(|(owner, end)| (*owner, end.len, end.number));
-        let alike = ends.chunk_by(|one, other| one.0 == other.0);
-        alike
-            .map(|alike| {
-                let first = u16::try_from(self.ends.len()).ok()?;
-                self.ends.extend(alike.iter().map(|(_, end)| *end));
-                Some((alike[0].0, Ends { first, count: u8::try_from(alike.len()).ok()? }))
-            })
-            .collect()
+    /// Where first steps are looked for.
+    const FIRST: Next = Next { factor: FACTOR, first: 0, bits: FIRST_STEPS_BITS };
+
+    /// The step that leads to those spellings, which share so many bytes, with all that follow; `None` if there is no more
+    /// room.
+    fn grow(&mut self, spellings: &[Numbered], depth: usize) -> Option<Step> {
+        let is_end = |(text, _): &Numbered| text.len() < depth + STEP_BYTES;
+        let (ends, longer): (Vec<Numbered>, Vec<_>) = spellings.iter().partition(|spelling| is_end(spelling));
+        let branches =
+            || longer.chunk_by(|one, other| step_bytes(one.0, depth) == step_bytes(other.0, depth));
+        let bytes: Vec<u32> = branches().map(|branch| step_bytes(branch[0].0, depth)).collect();
+        let ends = self.add_ends(&ends, depth)?;
+        let next = self.make_room(&bytes)?;
+        for branch in branches() {
+            let step = self.grow(branch, depth + STEP_BYTES)?;
+            self.steps[next.place(step.bytes)] = step;
+        }
+        Some(Step { bytes: step_bytes(spellings[0].0, depth - STEP_BYTES), next, ends })
     }
 
-    /// Where a step lies, which is made if there is none; `None` if there is no more room.
-    fn lead(&mut self, from: u16, bytes: u32, nodes: &mut u16) -> Option<usize> {
-        let key = key(from, bytes);
-        let mut places = (0..STEPS).map(|more| (place(key) + more) % STEPS);
-        let place = places.find(|place| [key, Step::FREE.key].contains(&self.steps[*place].key))?;
-        if self.steps[place].key != key {
-            self.steps[place] = Step { key, to: *nodes, ..Step::FREE };
-            *nodes += 1;
+    /// Places for steps with such bytes, behind all others.
+    fn make_room(&mut self, bytes: &[u32]) -> Option<Next> {
+        if bytes.is_empty() {
+            return Some(Next::default());
         }
-        (usize::from(*nodes) <= NODES_MAX).then_some(place)
+        let first = u16::try_from(self.steps.len()).ok()?;
+        let bits_min = u8::try_from(bytes.len().next_power_of_two().trailing_zeros()).ok()?;
+        let tries =
+            (bits_min..FIRST_STEPS_BITS).flat_map(|bits| (0..FACTORS).map(move |number| (bits, number)));
+        let mut nexts =
+            tries.map(|(bits, number)| Next { factor: FACTOR.wrapping_mul(2 * number + 1), first, bits });
+        let next = nexts.find(|next| {
+            let mut places: Vec<usize> = bytes.iter().map(|bytes| next.place(*bytes)).collect();
+            places.sort_unstable();
+            places.windows(2).all(|two| two[0] != two[1])
+        })?;
+        self.steps.resize(self.steps.len() + (1 << next.bits), Step::default());
+        Some(next)
+    }
+
+    /// Takes up those spellings, which end not a whole step behind so many bytes.
+    fn add_ends(&mut self, spellings: &[Numbered], depth: usize) -> Option<Ends> {
+        let first = self.ends.len();
+        for (text, number) in spellings {
+            let len = u16::try_from(text.len()).ok()?;
+            self.ends.push(End { bytes: step_bytes(text, depth), number: *number, len });
+        }
+        self.ends[first..].sort_by_key(|end| (end.len, end.number));
+        Some(Ends { first: u16::try_from(first).ok()?, count: u8::try_from(spellings.len()).ok()? })
     }
 
     /// Notes how texts begin that begin with `spelling`.
@@ -259,17 +276,16 @@ impl Trie {
         self.beginnings.has(beginning(bytes)) || self.short_beginnings.has(triple(bytes))
     }
 
-    /// The step from a node with such bytes.
+    /// The first step of a text with such bytes.
     #[inline]
-    fn step(&self, from: u16, bytes: u32) -> Option<&Step> {
-        let key = key(from, bytes);
-        let mut place = place(key);
+    fn first(&self, bytes: u32) -> Option<&Step> {
+        let mut place = Self::FIRST.place(bytes);
         loop {
-            let step = &self.steps[place % STEPS];
-            if step.key == key {
+            let step = self.steps.get(place % FIRST_STEPS)?;
+            if step.bytes == bytes {
                 return Some(step);
             }
-            if step.key == Step::FREE.key {
+            if step.bytes == 0 {
                 return None;
             }
             place += 1;
@@ -287,15 +303,15 @@ impl Trie {
         let mut bytes = step_bytes(text, 0);
         let [first, ..] = bytes.to_le_bytes();
         self.end(self.shorts[usize::from(first)], bytes, start, found);
-        let (mut from, mut len) = (ROOT, 0);
-        while let Some(step) = self.step(from, bytes) {
+        let (mut len, mut next) = (0, self.first(bytes));
+        while let Some(step) = next {
             len += STEP_BYTES;
             bytes = step_bytes(text, len);
             self.end(step.ends, bytes, start, found);
-            if !step.goes_on {
+            if step.next.first == 0 {
                 return;
             }
-            from = step.to;
+            next = self.steps.get(step.next.place(bytes)).filter(|next| next.bytes == bytes);
         }
     }
 
