@@ -12,6 +12,7 @@ use clap::{CommandFactory, Parser};
 use standin_conductor::SystemClock;
 use standin_config::ConfigError;
 use standin_simulate::{Comparison, ComparisonError};
+use tokio::runtime::{Builder, Runtime};
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::{Cli, Command, Shown};
@@ -66,12 +67,11 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn runtime(workers: usize) -> anyhow::Result<tokio::runtime::Runtime> {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    if workers > 0 {
-        builder.worker_threads(workers);
-    }
-    Ok(builder.enable_all().build()?)
+fn runtime(asked: usize) -> anyhow::Result<Runtime> {
+    let workers = if asked > 0 { asked } else { std::thread::available_parallelism().map_or(1, usize::from) };
+    // One alone has nobody to share work with, and passes it on for less.
+    let mut builder = if workers == 1 { Builder::new_current_thread() } else { Builder::new_multi_thread() };
+    Ok(builder.worker_threads(workers).enable_all().build()?)
 }
 
 fn log_to_stderr(default: &str) {
