@@ -292,14 +292,16 @@ fn is_passing(gate: Gate, blame: Option<Blame>) -> bool {
 /// Status and digest of a server fault in words that no rule knows to be passing.
 fn unknown_fault(failure: &Failure) -> Option<(u16, u64)> {
     let Verdict { error, layer, matched, .. } = &failure.verdict;
-    let is_unknown = match layer {
-        Layer::Status | Layer::Structure => true,
-        // A type that only says "server error" says nothing about the words beside it.
-        Layer::Generic => !words(&error.message).contains(&words(matched)),
-        Layer::Operator | Layer::Wording | Layer::Transport => false,
-    };
     let is_fault = failure.class() == ErrorClass::ServerError && (500..600).contains(&error.status);
-    (is_fault && is_unknown && failure.fingerprint != 0).then_some((error.status, failure.fingerprint))
+    // In this order: most failures are none of these, and words are read one by one.
+    let is_unknown = is_fault
+        && match layer {
+            Layer::Status | Layer::Structure => true,
+            // A type that only says "server error" says nothing about the words beside it.
+            Layer::Generic => !words(&error.message).contains(&words(matched)),
+            Layer::Operator | Layer::Wording | Layer::Transport => false,
+        };
+    (is_unknown && failure.fingerprint != 0).then_some((error.status, failure.fingerprint))
 }
 
 /// A text as lower-case words with a space around each.
