@@ -247,49 +247,42 @@ impl<'a> Scanner<'a> {
 
     #[inline(never)]
     fn long_string(&mut self) -> Result<(), Broken> {
-        let text = self.text;
+        // Kept here while it changes with every block.
+        let (text, mut at, mut seen) = (self.text, self.at, self.seen);
         let mut before = Before::default();
         // Text with escapes has one in nearly every block, and other text has none: what the last block was like says
         // whether it is worth a look at this one whether there is anything to find in it at all.
         let mut is_plain = true;
+        // Behind the end of the text stand quotes: every string ends, and one without an end too late.
+        let mut tail = [b'"'; BLOCK];
         loop {
-            let rest = text.get(self.at..).ok_or(Broken)?;
-            let is_ended = match rest.first_chunk::<BLOCK>() {
-                Some(bytes) if is_plain && !before.is_escaping() => {
-                    let block = Block::new(bytes);
-                    if block.is_plain() {
-                        self.seen |= block.joined();
-                        self.at += BLOCK;
-                        continue;
-                    }
-                    is_plain = false;
-                    self.block(bytes, &mut before)?
+            let rest = text.get(at..).ok_or(Broken)?;
+            let bytes = rest.first_chunk().unwrap_or_else(|| {
+                tail[..rest.len()].copy_from_slice(rest);
+                &tail
+            });
+            let block = Block::new(bytes);
+            if is_plain {
+                is_plain = block.is_plain();
+                if is_plain {
+                    seen |= block.joined();
+                    at += BLOCK;
                 }
-                Some(bytes) => self.block(bytes, &mut before)?,
-                None => {
-                    // Behind the end of the text stand quotes: every string ends, and one without an end too late.
-                    let mut bytes = [b'"'; BLOCK];
-                    bytes[..rest.len()].copy_from_slice(rest);
-                    self.block(&bytes, &mut before)?
-                }
-            };
-            if is_ended {
-                return if self.at <= text.len() { Ok(()) } else { Err(Broken) };
+                // If it is not, it is loaded once more: what both looks have in common would have to be kept somewhere.
+                continue;
             }
+            let part = block.read(&mut before);
+            seen |= block.joined();
+            if part.has_rare && !part.escaped().all(|escaped| self.is_escape(at + escaped)) {
+                return Err(Broken);
+            }
+            let Some(end) = part.end else {
+                at += BLOCK;
+                continue;
+            };
+            (self.at, self.seen) = (at + end + 1, seen);
+            return if part.has_control || self.at > text.len() { Err(Broken) } else { Ok(()) };
         }
-    }
-
-    /// Takes what a block holds of a string; whether that was its end.
-    #[inline(always)]
-    fn block(&mut self, bytes: &[u8; BLOCK], before: &mut Before) -> Result<bool, Broken> {
-        let block = Block::new(bytes);
-        let part = block.read(before);
-        self.seen |= block.joined();
-        if part.has_control || part.has_rare && !part.escaped().all(|at| self.is_escape(self.at + at)) {
-            return Err(Broken);
-        }
-        self.at += part.end.map_or(BLOCK, |end| end + 1);
-        Ok(part.end.is_some())
     }
 
     /// Whether an escape is whole of which the byte behind the backslash stands at `at`.

@@ -44,14 +44,6 @@ pub(super) struct Part {
     pub(super) has_control: bool,
 }
 
-impl Before {
-    /// Whether the next byte stands behind a backslash.
-    #[inline]
-    pub(super) const fn is_escaping(&self) -> bool {
-        self.is_escaping
-    }
-}
-
 impl<'b> Block<'b> {
     /// Whether there is nothing in it that needs a look: neither an end, nor an escape, nor a control character.
     #[inline]
@@ -151,8 +143,9 @@ pub(super) fn quotes(bytes: u8x16) -> u32 {
 
 #[inline]
 fn special(bytes: u8x16) -> u8x16 {
-    let quotes = bytes.simd_eq(u8x16::splat(b'"')) | bytes.simd_eq(u8x16::splat(b'\\'));
-    controls(bytes) | quotes
+    // With this bit turned over, a quote is the next byte above the control characters, and a blank beyond it.
+    let turned = bytes ^ u8x16::splat(b'"' ^ (CONTROL_MAX + 1));
+    turned.min(u8x16::splat(CONTROL_MAX + 1)).simd_eq(turned) | bytes.simd_eq(u8x16::splat(b'\\'))
 }
 
 #[inline]
