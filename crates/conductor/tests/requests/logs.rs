@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Once},
 };
 
 use serde_json::Value;
@@ -29,6 +29,12 @@ impl io::Write for Lines {
 
 impl Lines {
     fn listen(&self) -> tracing::subscriber::DefaultGuard {
+        // While there is one listener in all, a line that is first reached by a thread without one is heard by nobody.
+        static OTHERS: Once = Once::new();
+        OTHERS.call_once(|| {
+            let deaf = tracing_subscriber::fmt().with_writer(io::sink).finish();
+            let _ = tracing::subscriber::set_global_default(deaf);
+        });
         let to = self.clone();
         let subscriber = tracing_subscriber::fmt().json().with_writer(move || to.clone()).finish();
         tracing::subscriber::set_default(subscriber)
