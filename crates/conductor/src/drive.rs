@@ -14,7 +14,7 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use standin_core::{Moment, Outcome};
-use standin_policy::{Attempt, Ready, step};
+use standin_policy::{Ready, step};
 use standin_wire::StreamForm;
 
 use crate::{
@@ -51,8 +51,9 @@ pub(crate) enum Driven {
 
 /// What a request does next.
 enum Next {
-    /// It asks somebody.
-    Attempt(Attempt),
+    /// It asks this candidate, whose credential may have to be renewed first. What else there is to know of the attempt
+    /// stays with the recorder, and is not kept in the future of the drive as well.
+    Attempt { candidate: u32, renews: bool },
     /// It waits.
     Wait(Duration),
     /// It is answered with an error.
@@ -87,7 +88,7 @@ impl Drive {
             let mut now = self.recorder.began();
             loop {
                 match self.next(now) {
-                    Next::Attempt(attempt) => match self.attempt(&attempt).await {
+                    Next::Attempt { candidate, renews } => match self.attempt(candidate, renews).await {
                         Some(Attempted::Whole { status, headers, body, usage, kept_as }) => {
                             self.recorder.succeed(usage, kept_as.as_deref());
                             return Driven::Whole { status, headers, body };
@@ -121,7 +122,7 @@ impl Drive {
         match ready {
             Ready::Attempt(attempt, admission) => {
                 self.recorder.begin(attempt, admission);
-                Next::Attempt(attempt)
+                Next::Attempt { candidate: attempt.candidate(), renews: attempt.renews }
             }
             Ready::Wait { until, .. } => Next::Wait(until.since(now)),
             Ready::Finish(ending) => Next::Refuse(Box::new(self.recorder.refuse(ending, &self.failed))),
@@ -129,14 +130,14 @@ impl Drive {
     }
 
     /// One attempt; `None` if the caller's own deadline came first.
-    async fn attempt(&mut self, attempt: &Attempt) -> Option<Attempted> {
+    async fn attempt(&mut self, candidate: u32, renews: bool) -> Option<Attempted> {
         let snapshot = &self.recorder.snapshot;
         let request: &Request = &self.recorder.request;
-        let (_, model) = self.recorder.run.routing().layout().names(attempt.candidate());
+        let (_, model) = self.recorder.run.routing().layout().names(candidate);
         let judge = Judge {
             classifier: &snapshot.classifier,
             request: &request.call,
-            upstream: snapshot.upstream(attempt.candidate()),
+            upstream: snapshot.upstream(candidate),
             model,
             clock: &*self.shared.clock,
             is_head_out: self.is_head_out.as_ref().is_some_and(|is_out| is_out.load(Ordering::Relaxed)),
@@ -146,19 +147,20 @@ impl Drive {
             events_max: params.hold_events_max as usize,
             bytes_max: params.hold_bytes_max as usize,
         };
-        let executor = snapshot.executor(attempt.candidate());
+        let executor = snapshot.executor(candidate);
         let used = self.epoch;
         self.epoch = executor.epoch();
         let whole = pin!(async {
-            let renewed = if attempt.renews { executor.renew(used).await } else { Ok(()) };
+            let renewed = if renews { executor.renew(used).await } else { Ok(()) };
             let sent = match renewed {
                 Ok(()) => executor.send(&request.call, model).await,
                 Err(error) => Err(error),
             };
-            match judge.look(sent) {
-                Looked::Over(attempted) => attempted,
-                Looked::Streams(headers, stream) => judge.first_content(&headers, stream, limits).await,
-            }
+            let (headers, stream) = match judge.look(sent) {
+                Looked::Over(attempted) => return attempted,
+                Looked::Streams(headers, stream) => (headers, stream),
+            };
+            judge.first_content(&headers, stream, limits).await
         });
         match self.recorder.deadline {
             None => Some(whole.await),

@@ -7,7 +7,7 @@ use std::{fmt, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Response,
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri,
     header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE},
 };
 use standin_core::{Dialect, ErrorClass, Operation, Progress, Secret, UpstreamModel};
@@ -104,15 +104,31 @@ impl Keyed {
     ///
     /// # Errors
     /// When no reply comes.
-    pub async fn exchange(
+    pub fn exchange(
         &self,
         request: &CallerRequest,
         model: &UpstreamModel,
         body: Payload,
         wanted: Wanted,
         more: &[(HeaderName, HeaderValue)],
-    ) -> Result<Response<TransportBody>, SendError> {
-        let Some(target) = self.targets.find(request, model) else { return Err(not_served(request)) };
+    ) -> impl Future<Output = Result<Response<TransportBody>, SendError>> + Send {
+        let sent = match self.targets.find(request, model) {
+            Some(target) => Ok(self.head(target, request, body, wanted, more)),
+            None => Err(not_served(request)),
+        };
+        let begun = sent.map(|sent| self.transport.request(&self.endpoint, sent, &self.limits));
+        // What is sent is not kept here as well: this is no more than a wait.
+        async move { begun?.await }
+    }
+
+    fn head(
+        &self,
+        target: Uri,
+        request: &CallerRequest,
+        body: Payload,
+        wanted: Wanted,
+        more: &[(HeaderName, HeaderValue)],
+    ) -> Request<Payload> {
         let mut sent = self.template.request(target, wanted, &request.headers, self.family.allowed, body);
         let headers = sent.headers_mut();
         if request.operation == Operation::Passthrough {
@@ -125,13 +141,14 @@ impl Keyed {
         for (name, value) in more {
             headers.insert(name, value.clone());
         }
-        self.transport.request(&self.endpoint, sent, &self.limits).await
+        sent
     }
 
     async fn attempt(&self, request: &CallerRequest, model: &UpstreamModel) -> Result<Reply, SendError> {
         let wanted = if request.is_streaming { Wanted::Stream } else { Wanted::Whole };
         let body = (self.family.body)(request, model);
-        read_reply(request, self.exchange(request, model, body, wanted, &[]).await?).await
+        let reply = self.exchange(request, model, body, wanted, &[]).await?;
+        read_reply(request, reply).await
     }
 }
 

@@ -15,7 +15,10 @@ mod watch;
 
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, Either, ready},
+};
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 
@@ -54,6 +57,24 @@ impl HttpTransport {
         self.pool.len()
     }
 
+    fn shelf(&self, place: &Place) -> Shelf {
+        Shelf::new(&self.pool, &place.origin)
+    }
+
+    /// One exchange over a connection that no request has used yet.
+    async fn over_a_new_one(
+        &self,
+        place: &Place,
+        request: Request<Full<Payload>>,
+        limits: &Limits,
+    ) -> Result<Response<TransportBody>, SendError> {
+        let connection = self.connect(place, limits).await?;
+        match begin(connection, request, self.shelf(place), limits).await? {
+            Ok(reply) => usable(reply),
+            Err(Unsent(_)) => Err(SendError::unreachable("the upstream closed the connection at once")),
+        }
+    }
+
     /// A connection that no request has used yet.
     async fn connect(&self, place: &Place, limits: &Limits) -> Result<Box<Connection>, SendError> {
         let connecting = async { Connection::open(self.dialer.dial(place).await?).await };
@@ -79,25 +100,18 @@ impl Transport for HttpTransport {
         request: Request<Payload>,
         limits: &'a Limits,
     ) -> BoxFuture<'a, Result<Response<TransportBody>, SendError>> {
-        let mut request = request.map(Full::new);
-        // A block and no function of its own: the future of one keeps its arguments twice.
-        Box::pin(async move {
-            let place = endpoint.place();
-            let shelf = || Shelf::new(&self.pool, &place.origin);
-            if let Some(connection) = self.pool.take(&place.origin) {
-                match begin(connection, request, shelf(), limits).await? {
-                    Ok(reply) => return usable(reply),
-                    // The upstream had closed it before a byte of this request was written: only our pool was stale.
-                    Err(Unsent(unsent)) => request = unsent,
-                }
-            }
-            // Boxed: few requests need a new connection, and all of them would have room for making one.
-            let connection = Box::pin(self.connect(place, limits)).await?;
-            match begin(connection, request, shelf(), limits).await? {
-                Ok(reply) => usable(reply),
-                Err(Unsent(_)) => Err(SendError::unreachable("the upstream closed the connection at once")),
-            }
-        })
+        let (request, place) = (request.map(Full::new), endpoint.place());
+        let Some(connection) = self.pool.take(&place.origin) else {
+            return Box::pin(self.over_a_new_one(place, request, limits));
+        };
+        // Put together and not written as a block: that would have room for every step of the way beside the others.
+        let begun = begin(connection, request, self.shelf(place), limits);
+        Box::pin(begun.then(move |begun| match begun {
+            Ok(Ok(reply)) => Either::Left(ready(usable(reply))),
+            // The upstream had closed it before a byte of this request was written: only our pool was stale.
+            Ok(Err(Unsent(unsent))) => Either::Right(Box::pin(self.over_a_new_one(place, unsent, limits))),
+            Err(error) => Either::Left(ready(Err(error))),
+        }))
     }
 }
 
