@@ -156,6 +156,10 @@ impl Share {
 }
 
 fn names_json(kind: &[u8]) -> bool {
+    // Nearly all that is sent.
+    if kind == b"application/json" {
+        return true;
+    }
     kind.windows(4).any(|window| window.eq_ignore_ascii_case(b"json"))
 }
 

@@ -1,6 +1,6 @@
 //! One connection, from its first byte to its end.
 
-use std::{future::poll_fn, pin::pin, sync::Arc};
+use std::{future::poll_fn, pin::Pin, sync::Arc};
 
 use http::Request;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -66,7 +66,11 @@ async fn encrypted(stream: TcpStream, tls: &Tls, site: Arc<Site>, mut phase: wat
 }
 
 /// HTTP/1.1: one request after the other.
-async fn sequential<S>(mut guard: Guard<S>, site: Arc<Site>, mut phase: watch::Receiver<Phase>)
+fn sequential<S>(
+    mut guard: Guard<S>,
+    site: Arc<Site>,
+    mut phase: watch::Receiver<Phase>,
+) -> impl Future<Output = ()> + Send
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
@@ -78,7 +82,7 @@ where
         // hyper keeps room for this future as long as the connection lasts; a stream needs it for its first instant.
         Box::pin(handle(Arc::clone(&site), request, objection, Some(running)))
     });
-    let served = http1::Builder::new()
+    let mut served = http1::Builder::new()
         // The guard knows when a head begins and when a connection is idle, without a timer for every request.
         .header_read_timeout(None)
         .max_buf_size(limits.head_bytes_max)
@@ -86,19 +90,21 @@ where
         // A chunk is a size, some bytes and a line end: copied together, they are cheaper than a list of three.
         .writev(false)
         .serve_connection(TokioIo::new(guard), service);
-    let mut served = pin!(served);
-    loop {
-        let told = tokio::select! {
-            biased;
-            ended = poll_fn(|cx| bell.answer(cx, |cx| served.as_mut().poll(cx))) => return log(ended),
-            told = next_phase(&mut phase) => told,
-        };
-        if told.is_err() {
-            return log(served.await);
-        }
-        // When the server is cut, polling once more is all that is needed: every answer looks for itself.
-        if *phase.borrow_and_update() == Phase::Draining {
-            served.as_mut().graceful_shutdown();
+    // A block and no function of its own, and nothing moved within it: every connection has room for what is kept twice.
+    async move {
+        loop {
+            let told = tokio::select! {
+                biased;
+                ended = poll_fn(|cx| bell.answer(cx, |cx| Pin::new(&mut served).poll(cx))) => return log(ended),
+                told = next_phase(&mut phase) => told,
+            };
+            if told.is_err() {
+                return log((&mut served).await);
+            }
+            // When the server is cut, polling once more is all that is needed: every answer looks for itself.
+            if *phase.borrow_and_update() == Phase::Draining {
+                Pin::new(&mut served).graceful_shutdown();
+            }
         }
     }
 }
