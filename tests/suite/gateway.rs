@@ -159,7 +159,7 @@ impl Gateway {
         more: &str,
         upstreams: impl IntoIterator<Item = Upstream>,
     ) -> Self {
-        Self::start(files, &configuration(more, upstreams), ("info", "json"), None).await
+        Self::start(files, &configuration(more, upstreams), ("info", "json"), Command::new(binary())).await
     }
 
     /// Starts it so that it says more, or in another format.
@@ -169,19 +169,33 @@ impl Gateway {
         more: &str,
         upstreams: impl IntoIterator<Item = Upstream>,
     ) -> Self {
-        Self::start(&[], &configuration(more, upstreams), (level, format), None).await
+        Self::start(&[], &configuration(more, upstreams), (level, format), Command::new(binary())).await
     }
 
     /// Starts it so that it may have no more than so many descriptors.
     pub(crate) async fn with_descriptors(most: usize, upstreams: impl IntoIterator<Item = Upstream>) -> Self {
-        Self::start(&[], &configuration("", upstreams), ("info", "json"), Some(most)).await
+        let command = format!("ulimit -n {most}; exec \"$0\" \"$@\"");
+        Self::through(&command, upstreams).await
+    }
+
+    /// Starts it on one of the machine's processors, which is as good as a machine that has no other.
+    pub(crate) async fn on_one_processor(upstreams: impl IntoIterator<Item = Upstream>) -> Self {
+        let allowed = "grep Cpus_allowed_list /proc/self/status | grep -o '[0-9]*' | head -n 1";
+        Self::through(&format!("exec taskset -c \"$({allowed})\" \"$0\" \"$@\""), upstreams).await
+    }
+
+    /// Starts it by a command of the shell's.
+    async fn through(command: &str, upstreams: impl IntoIterator<Item = Upstream>) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", command]).arg(binary());
+        Self::start(&[], &configuration("", upstreams), ("info", "json"), shell).await
     }
 
     async fn start(
         files: &[(&str, &str)],
         configuration: &str,
         (level, format): (&str, &str),
-        descriptors: Option<usize>,
+        mut command: Command,
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in files {
@@ -190,14 +204,6 @@ impl Gateway {
         let file = folder.path().join(FILE);
         write_private(&file, configuration);
         let log = File::create(folder.path().join("log")).unwrap();
-        let mut command = match descriptors {
-            None => Command::new(binary()),
-            Some(most) => {
-                let mut shell = Command::new("sh");
-                shell.args(["-c", &format!("ulimit -n {most}; exec \"$0\" \"$@\"")]).arg(binary());
-                shell
-            }
-        };
         let child = command
             .args(["serve", "--config"])
             .arg(&file)

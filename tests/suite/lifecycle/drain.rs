@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use standin_core::Dialect;
 use standin_testkit::{
-    Play, Received, ScriptedUpstream, client,
+    Gate, Play, Received, ScriptedUpstream, client,
     grammar::{self, Ending},
     now, sse,
 };
@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 
 use super::{KEY, ROUTE, only};
 use crate::{
-    faults::{MODEL, content, finish, role},
+    faults::{MODEL, content, finish, role, whole_answer},
     gateway::{Gateway, Upstream, chat},
 };
 
@@ -37,6 +37,29 @@ async fn l1_told_to_stop_it_finishes_what_it_began_and_begins_nothing_more() {
     assert_eq!((words.as_str(), stream.is_complete()), ("Half and half.", true));
     assert!(gateway.ended().await.success(), "a drained gateway ends well");
     assert!(TcpStream::connect(gateway.address()).await.is_err(), "nobody listens any more");
+}
+
+/// There the runtime is one of another kind.
+#[tokio::test]
+async fn l1_one_processor_serves_its_callers_side_by_side_and_finishes_what_it_began() {
+    let gate = Gate::default();
+    let half = Play::sse_head().chunk(role()).chunk(content("Half ")).wait_for(&gate);
+    let half = half.chunk(content("and half.")).chunk(finish()).chunk(sse::event("[DONE]")).end();
+    let script = move |request: &Received| if request.is_streaming() { half.clone() } else { whole_answer() };
+    let upstream = ScriptedUpstream::start(script).await;
+    let mut gateway = Gateway::on_one_processor(only(&upstream, "words")).await;
+    let mut stream = gateway.open(ROUTE, &chat("words", true)).await;
+    let (_, first) = stream.next().await.unwrap();
+    for _ in 0..20 {
+        assert_eq!(gateway.post(ROUTE, &chat("words", false)).await.status(), 200);
+    }
+    gateway.signal("TERM");
+    gateway.says("told to stop").await;
+    gate.open();
+    let rest = stream.rest().await;
+    let words = grammar::words(Dialect::OpenaiChat, &[first, rest].concat(), Ending::Complete);
+    assert_eq!((words.as_str(), stream.is_complete()), ("Half and half.", true));
+    assert!(gateway.ended().await.success());
 }
 
 #[tokio::test]
