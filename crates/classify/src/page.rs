@@ -9,6 +9,9 @@ const HEAD_BYTES: usize = 512;
 /// Bytes of a page's words that are kept: titles and headings come first.
 const WORDS_BYTES_MAX: usize = 2048;
 
+/// Bytes that are sooner looked at than a search for one of them is begun.
+const NEAR_BYTES: usize = 8;
+
 /// Whether `body` is a web page.
 pub(crate) fn is_page(body: &str) -> bool {
     let start = body.trim_start();
@@ -37,7 +40,7 @@ pub(crate) fn challenges() -> Option<Regex> {
 pub(crate) fn words(body: &str, out: &mut String) {
     let mut rest = body;
     let limit = out.len() + WORDS_BYTES_MAX;
-    while let Some(open) = memchr::memchr(b'<', rest.as_bytes()) {
+    while let Some(open) = find(b'<', rest) {
         push(&rest[..open], limit, out);
         let tag = &rest[open..];
         let is_hidden =
@@ -48,13 +51,21 @@ pub(crate) fn words(body: &str, out: &mut String) {
             Some(b's' | b'S') if is_hidden("script") || is_hidden("style") => {
                 tag.find("</").and_then(|close| Some(close + tag[close..].find('>')? + 1))
             }
-            _ => memchr::memchr(b'>', tag.as_bytes()).map(|at| at + 1),
+            _ => find(b'>', tag).map(|at| at + 1),
         };
         let Some(end) = end.filter(|_| out.len() < limit) else { return };
         out.push(' ');
         rest = &tag[end..];
     }
     push(rest, limit, out);
+}
+
+/// Where `byte` stands in `text`. Tags are short and lie close together, so the nearest bytes are looked at one by one.
+#[inline]
+fn find(byte: u8, text: &str) -> Option<usize> {
+    let (near, far) = text.as_bytes().split_at_checked(NEAR_BYTES).unwrap_or((text.as_bytes(), &[]));
+    let at = near.iter().position(|found| *found == byte);
+    at.or_else(|| memchr::memchr(byte, far).map(|at| NEAR_BYTES + at))
 }
 
 fn push(text: &str, limit: usize, out: &mut String) {
