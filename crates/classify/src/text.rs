@@ -192,21 +192,25 @@ pub(crate) fn split_code(code: &str, out: &mut String) {
     if !out.ends_with('\n') {
         out.push('\n');
     }
-    let mut was_lower = false;
-    for c in code.chars() {
-        if matches!(c, '_' | '-' | '.' | ':' | '/' | ' ') {
+    let start = out.len();
+    // What lies from `done` on is not copied yet.
+    let (mut done, mut was_lower) = (0, false);
+    for (at, byte) in code.bytes().enumerate() {
+        if matches!(byte, b'_' | b'-' | b'.' | b':' | b'/' | b' ') {
+            out.push_str(&code[done..at]);
+            done = at + 1;
             if !out.ends_with([' ', '\n']) {
                 out.push(' ');
             }
-            was_lower = false;
-        } else {
-            if c.is_ascii_uppercase() && was_lower {
-                out.push(' ');
-            }
-            was_lower = c.is_ascii_lowercase();
-            out.push(c.to_ascii_lowercase());
+        } else if byte.is_ascii_uppercase() && was_lower {
+            out.push_str(&code[done..at]);
+            done = at;
+            out.push(' ');
         }
+        was_lower = byte.is_ascii_lowercase();
     }
+    out.push_str(&code[done..]);
+    out[start..].make_ascii_lowercase();
     out.push('\n');
 }
 
