@@ -36,7 +36,7 @@ use crate::{
     rounds::Pace,
     row::ROWS,
     standing::Effort,
-    target::{Place, Target},
+    target::{Kind, Place, Target},
 };
 
 /// The core of what is measured.
@@ -99,9 +99,7 @@ fn main() -> anyhow::Result<()> {
         Command::Mock { listen } => single()?.block_on(async { mock::serve(bind(listen)?).await }),
         Command::Floor { listen, upstream } => {
             // The same runtime that the product has with one worker.
-            let runtime =
-                tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-            runtime.block_on(async { tokio::spawn(floor::serve(bind(listen)?, upstream)).await? })
+            single()?.block_on(async { tokio::spawn(floor::serve(bind(listen)?, upstream)).await? })
         }
     }
 }
@@ -117,7 +115,7 @@ async fn run(is_quick: bool, proxy: PathBuf) -> anyhow::Result<()> {
     models.dedup();
     let place =
         Place { folder: folder.path().to_owned(), proxy, upstream: mock.address, models, credentials: 2 };
-    let start = Start { core, ..Start::default() };
+    let start = Start { cores: core.map(|core| core.to_string()), ..Start::default() };
 
     let (pace, effort) = if is_quick {
         let effort = Effort { streams: 500, starts: 3, large: Duration::ZERO };
@@ -126,8 +124,14 @@ async fn run(is_quick: bool, proxy: PathBuf) -> anyhow::Result<()> {
         let effort = Effort { streams: 2_000, starts: 10, large: Duration::from_secs(10) };
         (Pace { rounds: 6, sample: Duration::from_millis(1_500) }, effort)
     };
-    let targets = kinds.iter().map(|kind| Target::start(*kind, &place, &start));
-    let targets = targets.collect::<anyhow::Result<Vec<Target>>>()?;
+    let mut targets = Vec::new();
+    for kind in &kinds {
+        targets.push(Target::start(*kind, &place, &start)?);
+    }
+    if core.is_some() {
+        let cores = format!("{TARGET_CORE},{LOAD_CORE}");
+        targets.push(Target::start(Kind::Pair, &place, &Start { cores: Some(cores), ..Start::default() })?);
+    }
     let samples = rounds::run(&targets, &mock, pace).await?;
     drop(targets);
 

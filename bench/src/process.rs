@@ -29,8 +29,8 @@ const TICK_NANOS: u64 = 10_000_000;
 /// How a process is started.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Start {
-    /// The core it may use; without one, all.
-    pub(crate) core: Option<usize>,
+    /// The cores it may use, as `taskset` reads them; without any, those of this process.
+    pub(crate) cores: Option<String>,
     /// A program that runs and watches the process, with its arguments.
     pub(crate) watcher: Vec<String>,
     /// Where what it says goes.
@@ -49,9 +49,8 @@ impl Process {
     /// Starts `program` and does not wait for anything.
     pub(crate) fn spawn<A: AsRef<OsStr>>(start: &Start, program: &Path, args: &[A]) -> anyhow::Result<Self> {
         let mut words: Vec<&OsStr> = Vec::new();
-        let core = start.core.map(|core| core.to_string());
-        if let Some(core) = &core {
-            words.extend(["taskset", "-c", core].map(OsStr::new));
+        if let Some(cores) = &start.cores {
+            words.extend(["taskset", "-c", cores].map(OsStr::new));
         }
         words.extend(start.watcher.iter().map(OsStr::new));
         words.push(program.as_os_str());

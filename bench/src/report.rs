@@ -64,10 +64,10 @@ pub(crate) fn lines(samples: &Samples) -> Vec<Line> {
 }
 
 fn line(row: &Row, samples: &Samples) -> Line {
-    let kinds = [Kind::Direct, Kind::Floor, Kind::Nginx, Kind::Standin];
+    let kinds = [Kind::Direct, Kind::Floor, Kind::Nginx, row.product()];
     let targets =
         kinds.into_iter().filter_map(|kind| Some((kind, figures(samples.get(&(row.key, kind))?)))).collect();
-    let own = samples.get(&(row.key, Kind::Standin));
+    let own = samples.get(&(row.key, row.product()));
     let reference = match row.against {
         Against::Nginx => samples.get(&(row.key, Kind::Nginx)),
         Against::PlainCall => samples.get(&(PLAIN_CALL, Kind::Standin)),
@@ -121,7 +121,7 @@ impl Report {
                 line.title,
                 micros(cpu(Kind::Floor)),
                 micros(cpu(Kind::Nginx)),
-                micros(cpu(Kind::Standin)),
+                micros(cpu(Kind::Standin).or(cpu(Kind::Pair))),
                 show(line.to_floor),
                 show(line.to_reference),
                 line.bar,

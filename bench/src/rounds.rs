@@ -59,7 +59,7 @@ pub(crate) async fn run(targets: &[Target], mock: &Mock, pace: Pace) -> anyhow::
 async fn warm(target: &Target) -> anyhow::Result<()> {
     let ask = target.ask(ROWS[0].wanted(), ROWS[0].body_bytes);
     load::in_turn(target.address, &ask, WARMING_CALLS).await?;
-    if target.kind == Kind::Standin {
+    if target.kind.is_product() {
         load::in_turn(target.address, &target.ask_refused(ROWS[0].body_bytes), SUSPENDING_CALLS).await?;
     }
     Ok(())

@@ -34,8 +34,17 @@ pub(crate) enum Kind {
     Floor,
     /// nginx as a reverse proxy.
     Nginx,
-    /// The product.
+    /// The product, with one worker.
     Standin,
+    /// The product with two workers, which share the load's core: what a call costs them says how it scales.
+    Pair,
+}
+
+impl Kind {
+    /// Whether it is the product, which is asked by names of its own.
+    pub(crate) const fn is_product(self) -> bool {
+        matches!(self, Self::Standin | Self::Pair)
+    }
 }
 
 impl fmt::Display for Kind {
@@ -45,6 +54,7 @@ impl fmt::Display for Kind {
             Self::Floor => "floor",
             Self::Nginx => "nginx",
             Self::Standin => "standin",
+            Self::Pair => "pair",
         })
     }
 }
@@ -77,7 +87,8 @@ impl Target {
         let (program, args) = match kind {
             Kind::Direct | Kind::Floor => floor(place, address)?,
             Kind::Nginx => nginx(place, address)?,
-            Kind::Standin => standin(place, address)?,
+            Kind::Standin => standin(place, address, 1)?,
+            Kind::Pair => standin(place, address, 2)?,
         };
         let start = Start { log: place.folder.join(format!("{kind}.log")), ..start.clone() };
         let mut process = Process::spawn(&start, &program, &args)?;
@@ -100,7 +111,7 @@ impl Target {
 pub(crate) fn ask(kind: Kind, address: SocketAddr, path: Path, wanted: Wanted, body_bytes: usize) -> Ask {
     let is_streaming = matches!(wanted, Wanted::Stream { .. });
     let model = match path {
-        Path::Plain if kind == Kind::Standin => alias(&wanted.model()),
+        Path::Plain if kind.is_product() => alias(&wanted.model()),
         Path::Plain => wanted.model(),
         Path::Fallback => FALLBACK_ALIAS.to_owned(),
         Path::Refused => REFUSED_ALIAS.to_owned(),
@@ -168,10 +179,10 @@ http {
 }
 ";
 
-fn standin(place: &Place, address: SocketAddr) -> anyhow::Result<(PathBuf, Vec<String>)> {
-    let file = place.folder.join("standin.toml");
+fn standin(place: &Place, address: SocketAddr, workers: usize) -> anyhow::Result<(PathBuf, Vec<String>)> {
+    let file = place.folder.join(format!("standin-{workers}.toml"));
     fs::write(&file, standin_config(place, address)?)?;
-    let args = ["serve", "--workers", "1", "--config"].map(str::to_owned);
+    let args = ["serve", "--workers", &workers.to_string(), "--config"].map(str::to_owned);
     Ok((place.proxy.clone(), args.into_iter().chain([file.display().to_string()]).collect()))
 }
 
