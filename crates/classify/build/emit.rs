@@ -47,14 +47,8 @@ pub(crate) fn tables(packs: &[schema::Pack]) -> Result<String, String> {
     for (at, pack) in packs.iter().enumerate() {
         let _ = writeln!(
             families,
-            "    Family {{ name: {:?}, is_generic: {}, names: &{:?}, hosts: &{:?}, kin: &{:?}, fabricates_codes: {}, reads_answers: {} }},",
-            pack.family,
-            pack.generic,
-            pack.names,
-            pack.hosts,
-            pack.kin,
-            pack.fabricates_codes,
-            pack.reads_answers
+            "    Family {{ name: {:?}, is_generic: {}, hosts: &{:?}, kin: &{:?}, fabricates_codes: {}, reads_answers: {} }},",
+            pack.family, pack.generic, pack.hosts, pack.kin, pack.fabricates_codes, pack.reads_answers
         );
         for rule in &pack.rules {
             let line = rule_line(at, pack, rule, &mut atoms)
@@ -62,6 +56,15 @@ pub(crate) fn tables(packs: &[schema::Pack]) -> Result<String, String> {
             let _ = writeln!(rules, "    {line},");
         }
     }
+    let mut names: Vec<(String, usize)> = packs
+        .iter()
+        .enumerate()
+        .filter(|(_, pack)| !pack.generic)
+        .flat_map(|(at, pack)| {
+            [&pack.family].into_iter().chain(&pack.names).map(move |name| (name.to_ascii_lowercase(), at))
+        })
+        .collect();
+    names.sort();
     let mut atom_lines = String::new();
     for text in &atoms.list {
         let ends = text.ends_with('>');
@@ -70,6 +73,7 @@ pub(crate) fn tables(packs: &[schema::Pack]) -> Result<String, String> {
     }
     Ok(format!(
         "pub(crate) static FAMILIES: &[Family] = &[\n{families}];\n\
+         static FAMILY_NAMES: &[(&str, usize)] = &{names:?};\n\
          pub(crate) static ATOMS: &[Atom] = &[\n{atom_lines}];\n\
          pub(crate) static RULES: &[Rule] = &[\n{rules}];\n"
     ))

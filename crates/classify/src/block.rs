@@ -57,32 +57,34 @@ pub(crate) fn within(bytes: u8x16, low: u8, high: u8) -> u8x16 {
 #[inline]
 pub(crate) fn mask(text: &[u8], at: usize, question: impl Fn(&Near<'_>) -> u8x16) -> u64 {
     match at.checked_sub(BACK).and_then(|from| text.get(from..)?.first_chunk()) {
-        Some(inside) => answers(inside, question),
+        Some(inside) => answers(inside, BLOCK / VECTOR, question),
         None => {
             let from = at.saturating_sub(BACK);
             let part = &text[from..text.len().min(at + BLOCK)];
             let mut padded = [0; BACK + BLOCK];
             padded[from + BACK - at..][..part.len()].copy_from_slice(part);
-            answers_at_edge(&padded, question)
+            let bytes = text.len().saturating_sub(at).min(BLOCK);
+            answers_at_edge(&padded, bytes.div_ceil(VECTOR), question)
         }
     }
 }
 
 #[inline]
-fn answers(bytes: &[u8; BACK + BLOCK], question: impl Fn(&Near<'_>) -> u8x16) -> u64 {
+fn answers(bytes: &[u8; BACK + BLOCK], vectors: usize, question: impl Fn(&Near<'_>) -> u8x16) -> u64 {
     let mut mask = 0;
-    for at in 0..BLOCK / VECTOR {
-        if let Some(near) = bytes[at * VECTOR..].first_chunk() {
+    for at in 0..vectors {
+        if let Some(near) = bytes.get(at * VECTOR..).and_then(<[u8]>::first_chunk) {
             mask |= u64::from(question(&Near(near)).to_bitmask()) << (at * VECTOR);
         }
     }
     mask
 }
 
-/// A text has two edges; what many blocks have in common is kept apart from them.
+/// A text has two edges; what many blocks have in common is kept apart from them. Many texts are of a few bytes, so what
+/// lies behind the end is not asked.
 #[inline(never)]
-fn answers_at_edge(bytes: &[u8; BACK + BLOCK], question: impl Fn(&Near<'_>) -> u8x16) -> u64 {
-    answers(bytes, question)
+fn answers_at_edge(bytes: &[u8; BACK + BLOCK], vectors: usize, question: impl Fn(&Near<'_>) -> u8x16) -> u64 {
+    answers(bytes, vectors, question)
 }
 
 /// The places in a text for which a question sets all bits, in their order.

@@ -144,7 +144,7 @@ impl Court<'_> {
         let reading = self.reading;
         let has_status = rule.statuses.is_empty()
             || rule.statuses.iter().any(|(low, high)| (*low..=*high).contains(&reading.status));
-        if !has_status || reading.features & rule.is != rule.is || reading.features & rule.not != 0 {
+        if !has_status || !reading.has(self.seen, rule.is, rule.not) {
             return None;
         }
         if let Some((name, part)) = rule.header {

@@ -22,6 +22,9 @@ const CODE_BYTES_MAX: usize = 96;
 /// Bytes of buffers a thread keeps between two answers.
 const KEPT_BYTES_MAX: usize = 64 * 1024;
 
+/// Headers of which AWS sends one or the other.
+const AWS_HEADERS: [&str; 2] = ["x-amzn-errortype", "x-amzn-requestid"];
+
 /// Bits of the features a rule can ask for, as in `build/schema.rs`.
 pub(crate) mod feature {
     pub(crate) const JSON: u16 = 1;
@@ -108,6 +111,18 @@ impl Reading {
         matcher.scan(&self.words, Text::Words, &mut self.hits, &mut self.cues);
     }
 
+    /// Whether an answer has all of those features and none of the others.
+    pub(crate) fn has(&self, seen: &Observed<'_>, wanted: u16, unwanted: u16) -> bool {
+        let mut features = self.features;
+        // To look a header up costs more than most rules do.
+        if (wanted | unwanted) & feature::AWS != 0
+            && AWS_HEADERS.iter().any(|name| seen.headers.value(name).is_some())
+        {
+            features |= feature::AWS;
+        }
+        features & wanted == wanted && features & unwanted == 0
+    }
+
     /// Whether the buffers are small enough to be kept for the next answer.
     pub(crate) fn is_small(&self) -> bool {
         self.words.capacity() + self.page.capacity() + self.envelope.capacity() <= KEPT_BYTES_MAX
@@ -137,9 +152,6 @@ impl Reading {
         add(self.envelope.has_answer, feature::ANSWER);
         add(seen.transport != Transport::Http, feature::HIDDEN);
         add(self.envelope.leaves.iter().any(|leaf| leaf.level > 0), feature::NESTED);
-        let aws =
-            ["x-amzn-errortype", "x-amzn-requestid"].iter().any(|name| seen.headers.value(name).is_some());
-        add(aws, feature::AWS);
         let is_type_error = |leaf: &Leaf| {
             leaf.role == Role::Kind
                 && leaf.level == 0

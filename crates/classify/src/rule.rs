@@ -48,7 +48,6 @@ pub(crate) struct Atom {
 pub(crate) struct Family {
     pub(crate) name: &'static str,
     pub(crate) is_generic: bool,
-    pub(crate) names: &'static [&'static str],
     pub(crate) hosts: &'static [&'static str],
     pub(crate) kin: &'static [&'static str],
     pub(crate) fabricates_codes: bool,
@@ -80,13 +79,17 @@ pub(crate) struct Rule {
 
 include!(concat!(env!("OUT_DIR"), "/tables.rs"));
 
+/// Bytes of the longest name of a family.
+const FAMILY_NAME_BYTES_MAX: usize = 32;
+
 /// The family that goes by `name`.
 pub(crate) fn family(name: &str) -> Option<usize> {
-    FAMILIES.iter().position(|family| {
-        !family.is_generic
-            && (family.name.eq_ignore_ascii_case(name)
-                || family.names.iter().any(|other| other.eq_ignore_ascii_case(name)))
-    })
+    let mut small = [0; FAMILY_NAME_BYTES_MAX];
+    let small = small.get_mut(..name.len())?;
+    small.copy_from_slice(name.as_bytes());
+    small.make_ascii_lowercase();
+    let at = FAMILY_NAMES.binary_search_by(|(known, _)| known.as_bytes().cmp(small)).ok()?;
+    FAMILY_NAMES.get(at).map(|(_, family)| *family)
 }
 
 /// The provider family behind a host name, for [`crate::Observed::provider`].
@@ -115,11 +118,22 @@ mod tests {
 
     #[test]
     fn no_two_families_answer_to_one_name_and_all_kin_exist() {
-        let mut seen = std::collections::HashSet::new();
+        assert!(FAMILY_NAMES.windows(2).all(|two| two[0].0 < two[1].0), "{FAMILY_NAMES:?}");
         for known in FAMILIES {
-            assert!(seen.insert(known.name), "{}", known.name);
-            assert!(known.names.iter().all(|name| seen.insert(name)), "{:?}", known.names);
             assert!(known.kin.iter().all(|name| family(name).is_some()), "{:?}", known.kin);
         }
+    }
+
+    #[test]
+    fn a_family_is_known_by_all_its_names_however_they_are_written() {
+        for (name, at) in FAMILY_NAMES {
+            assert_eq!(family(name), Some(*at), "{name}");
+            assert_eq!(family(&name.to_ascii_uppercase()), Some(*at), "{name}");
+        }
+        for known in FAMILIES.iter().filter(|known| !known.is_generic) {
+            assert_eq!(family(known.name).map(|at| FAMILIES[at].name), Some(known.name));
+        }
+        assert_eq!(family("generic"), None);
+        assert_eq!(family(&"openai".repeat(20)), None);
     }
 }
