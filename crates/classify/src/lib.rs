@@ -13,6 +13,7 @@
 //! IO and reads no clock.
 
 mod asked;
+mod beginnings;
 mod block;
 mod classifier;
 pub mod delay;

@@ -4,6 +4,8 @@
 //! that the failure links of an Aho-Corasick automaton could save. A plain walk costs a fraction of one, and the longer
 //! its steps are, the less.
 
+use crate::beginnings::Beginnings;
+
 /// Bytes of one step.
 const STEP_BYTES: usize = 4;
 /// Places for first steps: several times as many as there are, so that most of what is looked up meets no other.
@@ -13,14 +15,6 @@ const FIRST_STEPS_BITS: u8 = 11;
 const FACTORS: u32 = 64;
 /// A factor that mixes bits well; odd multiples of it do so differently.
 const FACTOR: u32 = 0x9E37_79B1;
-/// Bytes by which most places are told to begin nothing.
-const BEGINNING_BYTES: usize = 6;
-/// How many numbers there are for beginnings of so many bytes, most of which none has.
-const BEGINNINGS: usize = 1 << BEGINNING_BITS;
-const BEGINNING_BITS: u32 = 14;
-/// How many numbers there are for the first three bytes of a text, five bits of each.
-const TRIPLES: usize = 1 << 15;
-
 /// Some bytes that spellings go on with.
 #[derive(Debug, Clone, Copy, Default)]
 struct Step {
@@ -45,8 +39,26 @@ impl Next {
     /// Where the step with such bytes lies, if there is one.
     #[inline]
     fn place(self, bytes: u32) -> usize {
+        usize::from(self.first) + self.number(bytes)
+    }
+
+    /// Which of the places is the one of a step with such bytes.
+    #[inline]
+    fn number(self, bytes: u32) -> usize {
         let number = u64::from(bytes.wrapping_mul(self.factor)) >> (u32::BITS - u32::from(self.bits));
-        usize::from(self.first) + (number & 0xFFFF) as usize
+        (number & 0xFFFF) as usize
+    }
+
+    /// Whether each of some steps has a place of its own.
+    fn keeps_apart(self, bytes: &[u32]) -> bool {
+        let mut taken = [0_u64; FIRST_STEPS / 64];
+        bytes.iter().all(|bytes| {
+            let number = self.number(*bytes);
+            let (word, bit) = (&mut taken[number / 64 % (FIRST_STEPS / 64)], 1 << (number % 64));
+            let is_free = *word & bit == 0;
+            *word |= bit;
+            is_free
+        })
     }
 }
 
@@ -102,53 +114,7 @@ pub(crate) struct Trie {
     ends: Vec<End>,
     /// How many bytes of a text a walk may depend on.
     reach: usize,
-    /// The beginnings of all spellings that are long enough.
-    beginnings: Bits<{ BEGINNINGS / 64 }>,
-    /// The first three bytes of texts that begin with a spelling shorter than a beginning.
-    short_beginnings: Bits<{ TRIPLES / 64 }>,
-}
-
-/// A set of numbers.
-#[derive(Debug)]
-struct Bits<const WORDS: usize>(Box<[u64; WORDS]>);
-
-impl<const WORDS: usize> Bits<WORDS> {
-    fn none() -> Self {
-        Self(Box::new([0; WORDS]))
-    }
-
-    fn add(&mut self, number: usize) {
-        self.0[number / 64 % WORDS] |= 1 << (number % 64);
-    }
-
-    #[inline]
-    fn has(&self, number: usize) -> bool {
-        self.0[number / 64 % WORDS] >> (number % 64) & 1 == 1
-    }
-}
-
-/// The number of the beginning of a text of such first bytes, as of [`BEGINNINGS`].
-#[inline]
-const fn beginning(bytes: u64) -> usize {
-    // What bytes are too many is pushed out, and bits of all that are left make the highest ones.
-    let beginning = bytes << (8 * (8 - BEGINNING_BYTES));
-    (beginning.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - BEGINNING_BITS)) as usize
-}
-
-/// The number of the first three of these bytes, as of [`TRIPLES`].
-#[inline]
-const fn triple(bytes: u64) -> usize {
-    let [first, second, third, ..] = bytes.to_le_bytes();
-    (first & 0x1F) as usize | ((second & 0x1F) as usize) << 5 | ((third & 0x1F) as usize) << 10
-}
-
-/// The first eight bytes of `text` as a number; zeros stand behind its end.
-#[inline]
-fn first_bytes(text: &[u8]) -> u64 {
-    match text.first_chunk() {
-        Some(bytes) => u64::from_le_bytes(*bytes),
-        None => text.iter().rev().fold(0, |bytes, byte| bytes << 8 | u64::from(*byte)),
-    }
+    beginnings: Beginnings,
 }
 
 /// The bytes of a step from `at` on as a number; zeros stand behind the end of `text`.
@@ -178,13 +144,12 @@ impl Trie {
             shorts: Box::new([Ends::default(); 256]),
             ends: Vec::new(),
             reach: 0,
-            beginnings: Bits::none(),
-            short_beginnings: Bits::none(),
+            beginnings: Beginnings::none(),
         };
         let mut all = Vec::new();
         for (number, text) in spellings.enumerate() {
             all.push((text.as_bytes(), u16::try_from(number).ok()?));
-            trie.note_beginning(text.as_bytes());
+            trie.beginnings.add(text.as_bytes());
             trie.reach = trie.reach.max(text.len() + STEP_BYTES);
         }
         all.sort_unstable();
@@ -209,36 +174,47 @@ impl Trie {
     /// The step that leads to those spellings, which share so many bytes, with all that follow; `None` if there is no more
     /// room.
     fn grow(&mut self, spellings: &[Numbered], depth: usize) -> Option<Step> {
+        let bytes = step_bytes(spellings[0].0, depth - STEP_BYTES);
         let is_end = |(text, _): &Numbered| text.len() < depth + STEP_BYTES;
+        // Most that is left is the rest of a single spelling.
+        if let [one] = spellings {
+            let ends = self.add_ends(if is_end(one) { spellings } else { &[] }, depth)?;
+            let next = if is_end(one) { Next::default() } else { self.grow_branches(spellings, depth)? };
+            return Some(Step { bytes, next, ends });
+        }
         let (ends, longer): (Vec<Numbered>, Vec<_>) = spellings.iter().partition(|spelling| is_end(spelling));
-        let branches =
-            || longer.chunk_by(|one, other| step_bytes(one.0, depth) == step_bytes(other.0, depth));
-        let bytes: Vec<u32> = branches().map(|branch| step_bytes(branch[0].0, depth)).collect();
         let ends = self.add_ends(&ends, depth)?;
-        let next = self.make_room(&bytes)?;
+        Some(Step { bytes, next: self.grow_branches(&longer, depth)?, ends })
+    }
+
+    /// The steps that lead to those spellings from where they share so many bytes, which none of them ends soon behind.
+    fn grow_branches(&mut self, spellings: &[Numbered], depth: usize) -> Option<Next> {
+        let branches =
+            || spellings.chunk_by(|one, other| step_bytes(one.0, depth) == step_bytes(other.0, depth));
+        let next = match spellings {
+            [] => return Some(Next::default()),
+            [one] => self.make_room(&[step_bytes(one.0, depth)])?,
+            _ => {
+                let bytes: Vec<u32> = branches().map(|branch| step_bytes(branch[0].0, depth)).collect();
+                self.make_room(&bytes)?
+            }
+        };
         for branch in branches() {
             let step = self.grow(branch, depth + STEP_BYTES)?;
             self.steps[next.place(step.bytes)] = step;
         }
-        Some(Step { bytes: step_bytes(spellings[0].0, depth - STEP_BYTES), next, ends })
+        Some(next)
     }
 
     /// Places for steps with such bytes, behind all others.
     fn make_room(&mut self, bytes: &[u32]) -> Option<Next> {
-        if bytes.is_empty() {
-            return Some(Next::default());
-        }
         let first = u16::try_from(self.steps.len()).ok()?;
         let bits_min = u8::try_from(bytes.len().next_power_of_two().trailing_zeros()).ok()?;
         let tries =
             (bits_min..FIRST_STEPS_BITS).flat_map(|bits| (0..FACTORS).map(move |number| (bits, number)));
         let mut nexts =
             tries.map(|(bits, number)| Next { factor: FACTOR.wrapping_mul(2 * number + 1), first, bits });
-        let next = nexts.find(|next| {
-            let mut places: Vec<usize> = bytes.iter().map(|bytes| next.place(*bytes)).collect();
-            places.sort_unstable();
-            places.windows(2).all(|two| two[0] != two[1])
-        })?;
+        let next = nexts.find(|next| bytes.len() == 1 || next.keeps_apart(bytes))?;
         self.steps.resize(self.steps.len() + (1 << next.bits), Step::default());
         Some(next)
     }
@@ -254,26 +230,10 @@ impl Trie {
         Some(Ends { first: u16::try_from(first).ok()?, count: u8::try_from(spellings.len()).ok()? })
     }
 
-    /// Notes how texts begin that begin with `spelling`.
-    fn note_beginning(&mut self, spelling: &[u8]) {
-        if spelling.len() >= BEGINNING_BYTES {
-            self.beginnings.add(beginning(first_bytes(spelling)));
-            return;
-        }
-        let bits = |at: usize| match spelling.get(at) {
-            Some(byte) => *byte..=*byte,
-            None => 0..=31,
-        };
-        for (second, third) in bits(1).flat_map(|second| bits(2).map(move |third| (second, third))) {
-            self.short_beginnings.add(triple(first_bytes(&[spelling[0], second, third])));
-        }
-    }
-
     /// Whether a spelling may begin like `text`; of what begins none, few texts seem to.
     #[inline]
     pub(crate) fn may_begin(&self, text: &[u8]) -> bool {
-        let bytes = first_bytes(text);
-        self.beginnings.has(beginning(bytes)) || self.short_beginnings.has(triple(bytes))
+        self.beginnings.has(text)
     }
 
     /// The first step of a text with such bytes.
