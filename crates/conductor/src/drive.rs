@@ -121,7 +121,7 @@ impl Drive {
         self.recorder.decided(decision, wait);
         match ready {
             Ready::Attempt(attempt, admission) => {
-                self.recorder.begin(attempt, admission);
+                self.recorder.begin(admission);
                 Next::Attempt { candidate: attempt.candidate(), renews: attempt.renews }
             }
             Ready::Wait { until, .. } => Next::Wait(until.since(now)),

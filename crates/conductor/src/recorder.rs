@@ -33,7 +33,8 @@ pub(crate) struct Recorder {
     /// The caller's own deadline.
     pub(crate) deadline: Option<Moment>,
     shared: Arc<Shared>,
-    current: Option<(Attempt, Admission)>,
+    /// What the current attempt holds; the attempt itself is the run's.
+    admission: Option<Admission>,
     /// The last attempt that failed; its line is written when it is known what follows.
     failed: Option<Box<FailedAttempt>>,
     began: Moment,
@@ -60,7 +61,7 @@ impl Recorder {
             request,
             deadline,
             shared,
-            current: None,
+            admission: None,
             failed: None,
             began,
             began_wall,
@@ -80,8 +81,8 @@ impl Recorder {
     }
 
     /// The attempt begins, holding what it has claimed.
-    pub(crate) fn begin(&mut self, attempt: Attempt, admission: Admission) {
-        self.current = Some((attempt, admission));
+    pub(crate) fn begin(&mut self, admission: Admission) {
+        self.admission = Some(admission);
     }
 
     /// The first content of a stream: its path is open to everybody again, and the request will not be sent again.
@@ -109,7 +110,7 @@ impl Recorder {
 
     /// The attempt is over, for better or worse.
     pub(crate) fn settle(&mut self, outcome: Outcome) {
-        if let Some((_, admission)) = self.current.take() {
+        if let Some(admission) = self.admission.take() {
             let now = self.shared.clock.now();
             settle(&mut self.run, &self.snapshot.session, admission, now, outcome);
         }
@@ -119,7 +120,7 @@ impl Recorder {
     /// keeps it can, so the conversation stays there.
     pub(crate) fn succeed(&mut self, usage: Usage, kept_as: Option<&str>) {
         self.usage = usage;
-        if let (Some(id), Some((attempt, _))) = (kept_as, &self.current) {
+        if let (Some(id), Some(attempt)) = (kept_as, self.run.current()) {
             let key = self.shared.conversation(&self.request, Told::Session(standin_wire::session_after(id)));
             let candidate = self.run.candidate(attempt).clone();
             self.snapshot.session.bind(key, candidate, attempt.started, self.shared.clock.now());
@@ -130,7 +131,7 @@ impl Recorder {
 
     /// The attempt failed.
     pub(crate) fn fail(&mut self, failure: &Failure) {
-        if let Some((attempt, _)) = &self.current {
+        if let Some(attempt) = self.run.current() {
             let failed = FailedAttempt::new(&self.run, attempt, failure, self.shared.clock.now());
             self.failed = Some(Box::new(failed));
         }
@@ -164,7 +165,7 @@ impl Recorder {
     }
 
     fn judge(&self, fault: &StreamFault) -> Failed {
-        let candidate = self.current.as_ref().map_or(0, |(attempt, _)| attempt.candidate());
+        let candidate = self.run.current().map_or(0, Attempt::candidate);
         let judge = Judge {
             classifier: &self.snapshot.classifier,
             request: &self.request.call,

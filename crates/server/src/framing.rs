@@ -191,6 +191,9 @@ impl Framing {
             return &[];
         };
         let (line, rest) = (&bytes[..end], &bytes[end + 1..]);
+        if self.line.length == 0 && self.stage == Stage::Head && self.head.is_begun && is_note(line) {
+            return rest;
+        }
         if self.line.length == 0 {
             self.end_line(line, line.last().copied());
         } else {
@@ -247,7 +250,7 @@ impl Framing {
 impl HeadSoFar {
     fn read(&mut self, line: &[u8]) {
         // By their first letters, few lines of a head can be one of these.
-        if !matches!(line.first(), Some(b'c' | b'C' | b't' | b'T')) {
+        if !line.first().is_some_and(|first| may_frame(*first)) {
             return;
         }
         if let Some(value) = value_of(line, b"content-length") {
@@ -268,6 +271,16 @@ impl HeadSoFar {
             self.is_chunked = true;
         }
     }
+}
+
+/// Whether a line of a head, as most are, ends as it should and frames nothing: by its first letter it can be no name
+/// that does.
+fn is_note(line: &[u8]) -> bool {
+    matches!(line, [first, .., b'\r'] if first.is_ascii_alphabetic() && !may_frame(*first))
+}
+
+fn may_frame(first: u8) -> bool {
+    matches!(first, b'c' | b'C' | b't' | b'T')
 }
 
 fn value_of<'l>(line: &'l [u8], name: &[u8]) -> Option<&'l [u8]> {
