@@ -15,6 +15,7 @@ const FIRST_STEPS_BITS: u8 = 11;
 const FACTORS: u32 = 64;
 /// A factor that mixes bits well; odd multiples of it do so differently.
 const FACTOR: u32 = 0x9E37_79B1;
+
 /// Some bytes that spellings go on with.
 #[derive(Debug, Clone, Copy, Default)]
 struct Step {
@@ -137,7 +138,7 @@ fn last_bytes(rest: &[u8]) -> u32 {
 type Numbered = (&'static [u8], u16);
 
 impl Trie {
-    /// `None` if there are more spellings than numbers.
+    /// `None` if there are more spellings than numbers, or more beginnings of them than places.
     pub(crate) fn new(spellings: impl Iterator<Item = &'static str>) -> Option<Self> {
         let mut trie = Self {
             steps: vec![Step::default(); FIRST_STEPS],
@@ -165,7 +166,8 @@ impl Trie {
             let free = places.find(|place| trie.steps[*place].bytes == 0)?;
             trie.steps[free] = step;
         }
-        Some(trie)
+        // What is not there is looked for up to the next free place.
+        trie.steps[..FIRST_STEPS].iter().any(|step| step.bytes == 0).then_some(trie)
     }
 
     /// Where first steps are looked for.
@@ -315,6 +317,13 @@ mod tests {
         {
             assert_eq!(found(&trie, text), [], "{text}");
         }
+    }
+
+    #[test]
+    fn more_beginnings_than_places_are_refused_and_nothing_is_looked_for_without_end() {
+        let tree = |count: usize| Trie::new((0..count).map(|number| &*format!("{number:04}").leak()));
+        assert_eq!(found(&tree(FIRST_STEPS - 1).unwrap(), "none"), []);
+        assert!(tree(FIRST_STEPS).is_none());
     }
 
     #[test]
