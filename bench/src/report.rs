@@ -64,10 +64,10 @@ pub(crate) fn lines(samples: &Samples) -> Vec<Line> {
 }
 
 fn line(row: &Row, samples: &Samples) -> Line {
-    let kinds = [Kind::Direct, Kind::Floor, Kind::Nginx, row.product()];
+    let kinds = [Kind::Direct, Kind::Floor, Kind::Nginx, row.product];
     let targets =
         kinds.into_iter().filter_map(|kind| Some((kind, figures(samples.get(&(row.key, kind))?)))).collect();
-    let own = samples.get(&(row.key, row.product()));
+    let own = samples.get(&(row.key, row.product));
     let reference = match row.against {
         Against::Nginx => samples.get(&(row.key, Kind::Nginx)),
         Against::PlainCall => samples.get(&(PLAIN_CALL, Kind::Standin)),

@@ -38,13 +38,6 @@ pub(crate) enum Path {
     Refused,
 }
 
-/// Whether a row is about the product itself or about how its workers share the work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Workers {
-    One,
-    Two,
-}
-
 /// What a row is held against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Against {
@@ -61,7 +54,8 @@ pub(crate) struct Row {
     pub(crate) title: &'static str,
     pub(crate) drive: Drive,
     pub(crate) path: Path,
-    pub(crate) workers: Workers,
+    /// The product as this row asks for it.
+    pub(crate) product: Kind,
     pub(crate) body_bytes: usize,
     pub(crate) against: Against,
     /// The highest ratio that is good enough.
@@ -78,7 +72,7 @@ const PLAIN: Row = Row {
     title: "1 KB call, saturated",
     drive: Drive::Saturated,
     path: Path::Plain,
-    workers: Workers::One,
+    product: Kind::Standin,
     body_bytes: SMALL_BYTES,
     against: Against::Nginx,
     bar: 1.20,
@@ -128,7 +122,7 @@ pub(crate) const ROWS: [Row; 8] = [
     Row {
         key: "pair",
         title: "two workers / plain call",
-        workers: Workers::Two,
+        product: Kind::Pair,
         against: Against::PlainCall,
         bar: 1.11,
         stretch: 1.0,
@@ -145,23 +139,13 @@ impl Row {
         }
     }
 
-    /// The product as this row asks for it.
-    pub(crate) fn product(&self) -> Kind {
-        match self.workers {
-            Workers::One => Kind::Standin,
-            Workers::Two => Kind::Pair,
-        }
-    }
-
     /// Whether it is measured for `kind`: only the product falls back, refuses or has two workers, and without anybody
     /// between there is only time to measure.
     pub(crate) fn is_for(&self, kind: Kind) -> bool {
-        let is_alone = self.workers == Workers::One;
         match kind {
-            Kind::Standin => is_alone,
-            Kind::Pair => !is_alone,
+            Kind::Standin | Kind::Pair => kind == self.product,
             Kind::Direct => self.path == Path::Plain && self.drive != Drive::Saturated,
-            Kind::Floor | Kind::Nginx => is_alone && self.path == Path::Plain,
+            Kind::Floor | Kind::Nginx => self.path == Path::Plain && self.product == Kind::Standin,
         }
     }
 }
