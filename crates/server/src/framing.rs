@@ -191,15 +191,12 @@ impl Framing {
             return &[];
         };
         let (line, rest) = (&bytes[..end], &bytes[end + 1..]);
-        if self.line.length == 0 && self.stage == Stage::Head && self.head.is_begun && is_note(line) {
-            return rest;
-        }
-        if self.line.length == 0 {
-            self.end_line(line, line.last().copied());
-        } else {
+        if self.line.length > 0 {
             let mut whole = std::mem::take(&mut self.line);
             whole.add(line);
             self.end_line(&whole.kept[..whole.length], Some(whole.last));
+        } else if !(self.stage == Stage::Head && self.head.is_begun && is_note(line)) {
+            self.end_line(line, line.last().copied());
         }
         rest
     }
