@@ -130,7 +130,10 @@ async fn run(is_quick: bool, proxy: PathBuf) -> anyhow::Result<()> {
     }
     if core.is_some() {
         let cores = format!("{TARGET_CORE},{LOAD_CORE}");
-        targets.push(Target::start(Kind::Pair, &place, &Start { cores: Some(cores), ..Start::default() })?);
+        let both = Start { cores: Some(cores), ..Start::default() };
+        for kind in [Kind::Loose, Kind::Pair] {
+            targets.push(Target::start(kind, &place, &both)?);
+        }
     }
     let samples = rounds::run(&targets, &mock, pace).await?;
     drop(targets);

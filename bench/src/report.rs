@@ -64,13 +64,14 @@ pub(crate) fn lines(samples: &Samples) -> Vec<Line> {
 }
 
 fn line(row: &Row, samples: &Samples) -> Line {
-    let kinds = [Kind::Direct, Kind::Floor, Kind::Nginx, row.product];
+    let kinds = [Kind::Direct, Kind::Floor, Kind::Nginx, Kind::Loose, row.product];
     let targets =
         kinds.into_iter().filter_map(|kind| Some((kind, figures(samples.get(&(row.key, kind))?)))).collect();
     let own = samples.get(&(row.key, row.product));
     let reference = match row.against {
         Against::Nginx => samples.get(&(row.key, Kind::Nginx)),
         Against::PlainCall => samples.get(&(PLAIN_CALL, Kind::Standin)),
+        Against::OneWorker => samples.get(&(row.key, Kind::Loose)),
     };
     Line {
         key: row.key,

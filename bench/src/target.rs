@@ -36,14 +36,16 @@ pub(crate) enum Kind {
     Nginx,
     /// The product, with one worker.
     Standin,
-    /// The product with two workers, which share the load's core: what a call costs them says how it scales.
+    /// The product with one worker that may use the load's core as well: what [`Kind::Pair`] is held against.
+    Loose,
+    /// The product with two workers, which may use the load's core as well: what a call costs them says how it scales.
     Pair,
 }
 
 impl Kind {
     /// Whether it is the product, which is asked by names of its own.
     pub(crate) const fn is_product(self) -> bool {
-        matches!(self, Self::Standin | Self::Pair)
+        matches!(self, Self::Standin | Self::Loose | Self::Pair)
     }
 }
 
@@ -54,6 +56,7 @@ impl fmt::Display for Kind {
             Self::Floor => "floor",
             Self::Nginx => "nginx",
             Self::Standin => "standin",
+            Self::Loose => "loose",
             Self::Pair => "pair",
         })
     }
@@ -87,8 +90,8 @@ impl Target {
         let (program, args) = match kind {
             Kind::Direct | Kind::Floor => floor(place, address)?,
             Kind::Nginx => nginx(place, address)?,
-            Kind::Standin => standin(place, address, 1)?,
-            Kind::Pair => standin(place, address, 2)?,
+            Kind::Standin | Kind::Loose => standin(kind, place, address, 1)?,
+            Kind::Pair => standin(kind, place, address, 2)?,
         };
         let start = Start { log: place.folder.join(format!("{kind}.log")), ..start.clone() };
         let mut process = Process::spawn(&start, &program, &args)?;
@@ -179,8 +182,13 @@ http {
 }
 ";
 
-fn standin(place: &Place, address: SocketAddr, workers: usize) -> anyhow::Result<(PathBuf, Vec<String>)> {
-    let file = place.folder.join(format!("standin-{workers}.toml"));
+fn standin(
+    kind: Kind,
+    place: &Place,
+    address: SocketAddr,
+    workers: usize,
+) -> anyhow::Result<(PathBuf, Vec<String>)> {
+    let file = place.folder.join(format!("{kind}.toml"));
     fs::write(&file, standin_config(place, address)?)?;
     let args = ["serve", "--workers", &workers.to_string(), "--config"].map(str::to_owned);
     Ok((place.proxy.clone(), args.into_iter().chain([file.display().to_string()]).collect()))
