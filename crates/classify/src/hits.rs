@@ -6,7 +6,6 @@ use crate::{
     index::{Chain, Index, SLOTS, SPELLING_BYTES_MAX, Sizes, Slot, Spelling, Tail},
     matching::Candidates,
     rule::{RULES, Rule},
-    trie::Found,
 };
 
 /// Bytes that `..` in a phrase may stand for.
@@ -59,8 +58,6 @@ pub(crate) struct Hits {
     begun: Vec<Begun>,
     /// Which they are, as of [`Chain::bit`].
     begun_bits: u64,
-    /// Room for what is found and not noted yet.
-    pub(crate) found: Vec<Found>,
 }
 
 impl Hits {

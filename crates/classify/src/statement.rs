@@ -6,10 +6,11 @@
 use wide::u8x16;
 
 use crate::{
+    beginnings::first_bytes,
     block::{BLOCK, Near, is, mask, small, within},
     hits::{Hits, Place},
     index::Index,
-    trie::{Found, Trie},
+    trie::Trie,
 };
 
 /// How many spellings of one text are looked at.
@@ -39,8 +40,6 @@ pub(crate) struct Pass<'a> {
     hits: &'a mut Hits,
     /// Where the places of cues go, if they are wanted.
     cues: Option<&'a mut Vec<usize>>,
-    /// What was found and is not noted yet.
-    found: Vec<Found>,
     finds: usize,
     /// Where the statement begins that is read.
     statement: usize,
@@ -59,14 +58,12 @@ impl<'a> Pass<'a> {
         cues: Option<&'a mut Vec<usize>>,
     ) -> Self {
         hits.end_statement();
-        let found = std::mem::take(&mut hits.found);
         let before = (0, cues.as_ref().map_or(0, |cues| cues.len()));
         Self {
             spellings,
             index,
             hits,
             cues,
-            found,
             finds: 0,
             statement: 0,
             before,
@@ -86,7 +83,6 @@ impl<'a> Pass<'a> {
                     (block, from, statement) = (known / BLOCK * BLOCK, known, known);
                 }
                 None => {
-                    self.note(text);
                     if ends != 0 {
                         statement = begins_behind(block, ends);
                     }
@@ -94,7 +90,6 @@ impl<'a> Pass<'a> {
                 }
             }
         }
-        self.hits.found = self.found;
     }
 
     /// Finds what begins at those places of a block; answers where to go on if a known statement begins in it.
@@ -104,74 +99,65 @@ impl<'a> Pass<'a> {
         text: &[u8],
         block: usize,
         mut starts: u64,
-        ends: u64,
-        first: usize,
+        mut ends: u64,
+        mut statement: usize,
     ) -> Option<usize> {
-        while starts != 0 {
-            let bit = starts.trailing_zeros();
-            starts &= starts - 1;
-            let start = block + bit as usize;
-            let Some(rest) = text.get(start..) else { break };
-            if !self.spellings.may_begin(rest) {
-                continue;
-            }
-            let before = ends & ((1 << bit) - 1);
-            let statement = if before == 0 { first } else { begins_behind(block, before) };
-            if statement != self.statement {
-                let known = self.enter(text, statement);
-                if known != statement {
-                    return Some(known);
+        loop {
+            // Up to where the next statement ends.
+            let inside = ends ^ ends.wrapping_sub(1);
+            let mut left = starts & inside;
+            while left != 0 {
+                let start = block + left.trailing_zeros() as usize;
+                left &= left - 1;
+                let rest = text.get(start..)?;
+                let first = first_bytes(rest);
+                if !self.spellings.may_begin(first) {
+                    continue;
                 }
+                if statement != self.statement {
+                    let known = self.enter(text, statement);
+                    if known != statement {
+                        return Some(known);
+                    }
+                }
+                // All that begins at a place counts, or nothing.
+                if self.finds >= FINDS_MAX {
+                    return None;
+                }
+                let spellings = self.spellings;
+                spellings.walk(rest, first, |number, len| {
+                    self.note(text, number, start, start + usize::from(len));
+                });
             }
-            self.spellings.walk(rest, start, &mut self.found);
+            if ends == 0 {
+                return None;
+            }
+            starts &= !inside;
+            statement = block + ends.trailing_zeros() as usize + 1;
+            ends &= ends - 1;
         }
-        None
     }
 
-    /// Notes what was found.
+    /// Notes the spelling with this number, which stands between `start` and `end`.
     #[inline(never)]
-    fn note(&mut self, text: &[u8]) {
-        if self.found.is_empty() {
+    fn note(&mut self, text: &[u8], number: u16, start: usize, end: usize) {
+        let Some(spelling) = self.index.spelling(usize::from(number)) else {
+            if let Some(cues) = &mut self.cues {
+                cues.push(end);
+            }
+            return;
+        };
+        if spelling.ends_word && text.get(end).is_some_and(u8::is_ascii_alphanumeric) {
             return;
         }
-        let mut all = std::mem::take(&mut self.found);
-        let is_near_end = self.finds + all.len() > FINDS_MAX;
-        let (mut finds, mut last) = (self.finds, 0);
-        let mut inside = 0;
-        for found in &all {
-            // All that begins at a place counts, or nothing.
-            if is_near_end && finds >= FINDS_MAX && found.start != last {
-                break;
-            }
-            last = found.start;
-            let end = found.start + usize::from(found.len);
-            let Some(spelling) = self.index.spelling(usize::from(found.number)) else {
-                if let Some(cues) = &mut self.cues {
-                    cues.push(end);
-                }
-                continue;
-            };
-            if spelling.ends_word && text.get(end).is_some_and(u8::is_ascii_alphanumeric) {
-                continue;
-            }
-            finds += 1;
-            inside |= spelling.last_statement;
-            self.hits.found(
-                self.index,
-                spelling,
-                Place { start: found.start, end, statement: self.statement },
-            );
-        }
-        self.finds = finds;
-        self.is_crossed.1 |= inside != 0;
-        all.clear();
-        self.found = all;
+        self.finds += 1;
+        self.is_crossed.1 |= spelling.last_statement != 0;
+        self.hits.found(self.index, spelling, Place { start, end, statement: self.statement });
     }
 
     /// Goes on to the statement that begins at `start`; answers where one begins that is not known yet.
     #[inline(never)]
     fn enter(&mut self, text: &[u8], mut start: usize) -> usize {
-        self.note(text);
         let len = start - self.statement;
         if len >= STATEMENT_BYTES_MIN && self.is_crossed == (false, false) {
             let (finds, cues) = self.counts();
@@ -297,8 +283,11 @@ mod tests {
             }
             let is_inside = start > 0 && is_letter(start) && is_letter(start - 1);
             if !is_inside && text[start] != b' ' && pass.finds < FINDS_MAX {
-                pass.spellings.walk(&text[start..], start, &mut pass.found);
-                pass.note(text);
+                let spellings = pass.spellings;
+                let rest = &text[start..];
+                spellings.walk(rest, first_bytes(rest), |number, len| {
+                    pass.note(text, number, start, start + usize::from(len))
+                });
             }
         }
     }

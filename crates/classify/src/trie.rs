@@ -4,6 +4,8 @@
 //! that the failure links of an Aho-Corasick automaton could save. A plain walk costs a fraction of one, and the longer
 //! its steps are, the less.
 
+use std::ops::Range;
+
 use crate::beginnings::Beginnings;
 
 /// Bytes of one step.
@@ -17,37 +19,54 @@ const FACTORS: u32 = 64;
 const FACTOR: u32 = 0x9E37_79B1;
 
 /// Some bytes that spellings go on with.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Step {
-    /// The bytes as a number; spellings hold no zeros, so zero is a free place.
+    /// The bytes as a number.
     bytes: u32,
     next: Next,
     ends: Ends,
 }
 
+impl Step {
+    /// A free place. No text has such bytes, as no character has any of them.
+    const FREE: Self = Self { bytes: u32::MAX, next: Next::NONE, ends: Ends { first: 0, count: 0 } };
+}
+
 /// Where the steps lie that may follow another.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Next {
-    /// What spreads them over their places, so that no two meet.
+    /// What spreads them over their places, so that no two meet; 0 if there is one place.
     factor: u32,
-    /// Their first place; 0 if there are none.
+    /// Their first place.
     first: u16,
-    /// How many bits the number of a place among them has.
-    bits: u8,
+    /// How many bits of the product of bytes and factor are no part of the number of a place.
+    shift: u8,
 }
 
 impl Next {
+    /// Where no step lies.
+    const NONE: Self = Self::at(1 << FIRST_STEPS_BITS);
+
+    /// One place.
+    const fn at(first: u16) -> Self {
+        Self { factor: 0, first, shift: 0 }
+    }
+
+    /// How many places there are.
+    const fn places(self) -> usize {
+        if self.factor == 0 { 1 } else { 1 << (u32::BITS - self.shift as u32) }
+    }
+
     /// Where the step with such bytes lies, if there is one.
     #[inline]
-    fn place(self, bytes: u32) -> usize {
-        usize::from(self.first) + self.number(bytes)
+    const fn place(self, bytes: u32) -> usize {
+        self.first as usize + self.number(bytes)
     }
 
     /// Which of the places is the one of a step with such bytes.
     #[inline]
-    fn number(self, bytes: u32) -> usize {
-        let number = u64::from(bytes.wrapping_mul(self.factor)) >> (u32::BITS - u32::from(self.bits));
-        (number & 0xFFFF) as usize
+    const fn number(self, bytes: u32) -> usize {
+        (bytes.wrapping_mul(self.factor) >> self.shift) as usize
     }
 
     /// Whether each of some steps has a place of its own.
@@ -63,18 +82,28 @@ impl Next {
     }
 }
 
-/// What ends with a step or before the next one does: a part of the list of all [`End`]s.
+/// Spellings that a text may begin with: a part of the list of all [`End`]s.
 #[derive(Debug, Clone, Copy, Default)]
 struct Ends {
     first: u16,
     count: u8,
 }
 
-/// A spelling that ends not a whole step behind another.
+impl Ends {
+    #[inline]
+    fn range(self) -> Range<usize> {
+        let first = usize::from(self.first);
+        first..first + usize::from(self.count)
+    }
+}
+
+/// A spelling that ends with a step, before it, or before the next one does.
 #[derive(Debug, Clone, Copy)]
 struct End {
-    /// Its last bytes, as a number.
+    /// Its last bytes, if it ends behind the step.
     bytes: u32,
+    /// Which bits of them count.
+    mask: u32,
     /// The number of the spelling.
     number: u16,
     /// How many bytes it is of.
@@ -84,23 +113,9 @@ struct End {
 impl End {
     /// Whether the next step of a text begins like the end of the spelling.
     #[inline]
-    fn is_at(self, bytes: u32) -> bool {
-        let differs = u64::from(bytes ^ self.bytes);
-        let more = u32::from(self.len) % (u32::BITS / 8);
-        // What stands behind the end is pushed out of the lower half.
-        differs << (u32::BITS - 8 * more) & 0xFFFF_FFFF == 0
+    const fn is_at(self, bytes: u32) -> bool {
+        (bytes ^ self.bytes) & self.mask == 0
     }
-}
-
-/// A spelling that stands in a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Found {
-    /// Its number.
-    pub(crate) number: u16,
-    /// How many bytes it is of.
-    pub(crate) len: u16,
-    /// Where it begins.
-    pub(crate) start: usize,
 }
 
 /// All spellings, as a tree that is walked several bytes at a time.
@@ -111,7 +126,8 @@ pub(crate) struct Trie {
     steps: Vec<Step>,
     /// What is shorter than a step, by the first byte.
     shorts: Box<[Ends; 256]>,
-    /// Those of one step stand side by side, shortest first.
+    /// Those of one step stand side by side, shortest first. What the last step of a walk has says all that was met on the
+    /// way to it.
     ends: Vec<End>,
     /// How many bytes of a text a walk may depend on.
     reach: usize,
@@ -141,12 +157,13 @@ impl Trie {
     /// `None` if there are more spellings than numbers, or more beginnings of them than places.
     pub(crate) fn new(spellings: impl Iterator<Item = &'static str>) -> Option<Self> {
         let mut trie = Self {
-            steps: vec![Step::default(); FIRST_STEPS],
+            steps: vec![Step::FREE; FIRST_STEPS],
             shorts: Box::new([Ends::default(); 256]),
             ends: Vec::new(),
             reach: 0,
             beginnings: Beginnings::none(),
         };
+        trie.steps.push(Step::FREE);
         let mut all = Vec::new();
         for (number, text) in spellings.enumerate() {
             all.push((text.as_bytes(), u16::try_from(number).ok()?));
@@ -157,85 +174,110 @@ impl Trie {
         let (long, short): (Vec<Numbered>, Vec<_>) =
             all.iter().partition(|(text, _)| text.len() >= STEP_BYTES);
         for alike in short.chunk_by(|one, other| one.0[0] == other.0[0]) {
-            trie.shorts[usize::from(alike[0].0[0])] = trie.add_ends(alike, 0)?;
+            trie.shorts[usize::from(alike[0].0[0])] = trie.add_ends(Ends::default(), 0, alike, 0)?;
         }
         for alike in long.chunk_by(|one, other| step_bytes(one.0, 0) == step_bytes(other.0, 0)) {
-            let step = trie.grow(alike, STEP_BYTES)?;
+            let step = trie.grow(alike, STEP_BYTES, trie.shorts[usize::from(alike[0].0[0])])?;
             let first_place = Self::FIRST.place(step.bytes);
             let mut places = (0..FIRST_STEPS).map(|more| (first_place + more) % FIRST_STEPS);
-            let free = places.find(|place| trie.steps[*place].bytes == 0)?;
+            let free = places.find(|place| trie.steps[*place].bytes == Step::FREE.bytes)?;
             trie.steps[free] = step;
         }
+        trie.steps.shrink_to_fit();
+        trie.ends.shrink_to_fit();
         // What is not there is looked for up to the next free place.
-        trie.steps[..FIRST_STEPS].iter().any(|step| step.bytes == 0).then_some(trie)
+        trie.steps[..FIRST_STEPS].iter().any(|step| step.bytes == Step::FREE.bytes).then_some(trie)
     }
 
     /// Where first steps are looked for.
-    const FIRST: Next = Next { factor: FACTOR, first: 0, bits: FIRST_STEPS_BITS };
+    const FIRST: Next = Next { factor: FACTOR, first: 0, shift: 32 - FIRST_STEPS_BITS };
 
-    /// The step that leads to those spellings, which share so many bytes, with all that follow; `None` if there is no more
-    /// room.
-    fn grow(&mut self, spellings: &[Numbered], depth: usize) -> Option<Step> {
+    /// The step that leads to those spellings, which share so many bytes, with all that follow; some shorter ones may be
+    /// `before` it. `None` if there is no more room.
+    fn grow(&mut self, spellings: &[Numbered], depth: usize, before: Ends) -> Option<Step> {
         let bytes = step_bytes(spellings[0].0, depth - STEP_BYTES);
-        let is_end = |(text, _): &Numbered| text.len() < depth + STEP_BYTES;
-        // Most that is left is the rest of a single spelling.
-        if let [one] = spellings {
-            let ends = self.add_ends(if is_end(one) { spellings } else { &[] }, depth)?;
-            let next = if is_end(one) { Next::default() } else { self.grow_branches(spellings, depth)? };
-            return Some(Step { bytes, next, ends });
-        }
-        let (ends, longer): (Vec<Numbered>, Vec<_>) = spellings.iter().partition(|spelling| is_end(spelling));
-        let ends = self.add_ends(&ends, depth)?;
-        Some(Step { bytes, next: self.grow_branches(&longer, depth)?, ends })
+        let is_near = |(text, _): &Numbered| text.len() < depth + STEP_BYTES;
+        let (near, far): (Vec<Numbered>, Vec<_>);
+        let (near, far) = match spellings {
+            // Most that is left is the rest of a single spelling.
+            [one] if is_near(one) => (spellings, &[][..]),
+            [_] => (&[][..], spellings),
+            _ => {
+                (near, far) = spellings.iter().partition(|spelling| is_near(spelling));
+                (&*near, &*far)
+            }
+        };
+        let ends = self.add_ends(before, bytes, near, depth)?;
+        Some(Step { bytes, next: self.grow_branches(far, depth, ends)?, ends })
     }
 
     /// The steps that lead to those spellings from where they share so many bytes, which none of them ends soon behind.
-    fn grow_branches(&mut self, spellings: &[Numbered], depth: usize) -> Option<Next> {
+    fn grow_branches(&mut self, spellings: &[Numbered], depth: usize, before: Ends) -> Option<Next> {
         let branches =
             || spellings.chunk_by(|one, other| step_bytes(one.0, depth) == step_bytes(other.0, depth));
         let next = match spellings {
-            [] => return Some(Next::default()),
-            [one] => self.make_room(&[step_bytes(one.0, depth)])?,
+            [] => return Some(Next::NONE),
+            [_] => self.make_room(&[])?,
             _ => {
                 let bytes: Vec<u32> = branches().map(|branch| step_bytes(branch[0].0, depth)).collect();
                 self.make_room(&bytes)?
             }
         };
         for branch in branches() {
-            let step = self.grow(branch, depth + STEP_BYTES)?;
+            let step = self.grow(branch, depth + STEP_BYTES, before)?;
             self.steps[next.place(step.bytes)] = step;
         }
         Some(next)
     }
 
-    /// Places for steps with such bytes, behind all others.
+    /// Places for steps with such bytes, behind all others; one if there are none.
     fn make_room(&mut self, bytes: &[u32]) -> Option<Next> {
         let first = u16::try_from(self.steps.len()).ok()?;
-        let bits_min = u8::try_from(bytes.len().next_power_of_two().trailing_zeros()).ok()?;
-        let tries =
-            (bits_min..FIRST_STEPS_BITS).flat_map(|bits| (0..FACTORS).map(move |number| (bits, number)));
-        let mut nexts =
-            tries.map(|(bits, number)| Next { factor: FACTOR.wrapping_mul(2 * number + 1), first, bits });
-        let next = nexts.find(|next| bytes.len() == 1 || next.keeps_apart(bytes))?;
-        self.steps.resize(self.steps.len() + (1 << next.bits), Step::default());
+        let next = if bytes.len() < 2 {
+            Next::at(first)
+        } else {
+            let bits_min = u8::try_from(bytes.len().next_power_of_two().trailing_zeros()).ok()?;
+            let shifts = (bits_min..FIRST_STEPS_BITS).map(|bits| 32 - bits);
+            let mut nexts = shifts.flat_map(|shift| {
+                (0..FACTORS).map(move |number| Next {
+                    factor: FACTOR.wrapping_mul(2 * number + 1),
+                    first,
+                    shift,
+                })
+            });
+            nexts.find(|next| next.keeps_apart(bytes))?
+        };
+        self.steps.resize(self.steps.len() + next.places(), Step::FREE);
         Some(next)
     }
 
-    /// Takes up those spellings, which end not a whole step behind so many bytes.
-    fn add_ends(&mut self, spellings: &[Numbered], depth: usize) -> Option<Ends> {
-        let first = self.ends.len();
-        for (text, number) in spellings {
-            let len = u16::try_from(text.len()).ok()?;
-            self.ends.push(End { bytes: step_bytes(text, depth), number: *number, len });
+    /// Takes up what of the spellings `before` a step of such bytes is met with it, and those that end less than a step
+    /// behind so many bytes.
+    fn add_ends(&mut self, before: Ends, bytes: u32, near: &[Numbered], depth: usize) -> Option<Ends> {
+        if near.is_empty() && self.ends(before).iter().all(|end| end.mask == 0) {
+            return Some(before);
         }
-        self.ends[first..].sort_by_key(|end| (end.len, end.number));
-        Some(Ends { first: u16::try_from(first).ok()?, count: u8::try_from(spellings.len()).ok()? })
+        let first = self.ends.len();
+        for at in before.range() {
+            let end = self.ends[at];
+            if end.is_at(bytes) {
+                self.ends.push(End { mask: 0, ..end });
+            }
+        }
+        for (text, number) in near {
+            let bits = u32::try_from(8 * (text.len() - depth)).ok()?;
+            let (bytes, mask) = (step_bytes(text, depth), (1 << bits) - 1);
+            self.ends.push(End { bytes, mask, number: *number, len: u16::try_from(text.len()).ok()? });
+        }
+        let ends = &mut self.ends[first..];
+        ends.sort_by_key(|end| (end.len, end.number));
+        Some(Ends { first: u16::try_from(first).ok()?, count: u8::try_from(ends.len()).ok()? })
     }
 
-    /// Whether a spelling may begin like `text`; of what begins none, few texts seem to.
+    /// Whether a spelling may begin like a text of such first bytes; of what begins none, few texts seem to.
     #[inline]
-    pub(crate) fn may_begin(&self, text: &[u8]) -> bool {
-        self.beginnings.has(text)
+    pub(crate) fn may_begin(&self, first: u64) -> bool {
+        self.beginnings.has(first)
     }
 
     /// The first step of a text with such bytes.
@@ -247,7 +289,7 @@ impl Trie {
             if step.bytes == bytes {
                 return Some(step);
             }
-            if step.bytes == 0 {
+            if step.bytes == Step::FREE.bytes {
                 return None;
             }
             place += 1;
@@ -259,48 +301,53 @@ impl Trie {
         self.reach
     }
 
-    /// Appends every spelling that `text`, which stands at `start`, begins with, shortest first.
-    #[inline(never)]
-    pub(crate) fn walk(&self, text: &[u8], start: usize, found: &mut Vec<Found>) {
-        let mut bytes = step_bytes(text, 0);
-        let [first, ..] = bytes.to_le_bytes();
-        self.end(self.shorts[usize::from(first)], bytes, start, found);
-        let (mut len, mut next) = (0, self.first(bytes));
-        while let Some(step) = next {
-            len += STEP_BYTES;
-            bytes = step_bytes(text, len);
-            self.end(step.ends, bytes, start, found);
-            if step.next.first == 0 {
-                return;
+    /// Tells the number and the bytes of every spelling that `text` begins with, shortest first. Its `first` bytes were read
+    /// already, as of [`first_bytes`](crate::beginnings::first_bytes).
+    #[inline]
+    pub(crate) fn walk(&self, text: &[u8], first: u64, mut found: impl FnMut(u16, u16)) {
+        let (ends, bytes) = self.last_step(text, first);
+        for end in self.ends(ends) {
+            if end.is_at(bytes) {
+                found(end.number, end.len);
             }
-            next = self.steps.get(step.next.place(bytes)).filter(|next| next.bytes == bytes);
         }
     }
 
-    /// Appends those of some spellings that end in a step of such bytes.
+    /// What the last step has that `text` begins with, and the bytes behind it.
     #[inline]
-    fn end(&self, ends: Ends, bytes: u32, start: usize, found: &mut Vec<Found>) {
-        if ends.count == 0 {
-            return;
+    fn last_step(&self, text: &[u8], first: u64) -> (Ends, u32) {
+        let mut bytes = (first & 0xFFFF_FFFF) as u32;
+        let Some(mut step) = self.first(bytes) else {
+            return (self.shorts[(bytes & 0xFF) as usize], bytes);
+        };
+        bytes = (first >> 32) as u32;
+        let mut rest = text.get(2 * STEP_BYTES..).unwrap_or_default();
+        while let Some(next) = self.steps.get(step.next.place(bytes)).filter(|next| next.bytes == bytes) {
+            step = next;
+            (bytes, rest) = match rest.split_first_chunk() {
+                Some((bytes, rest)) => (u32::from_le_bytes(*bytes), rest),
+                None => (last_bytes(rest), &[][..]),
+            };
         }
-        let first = usize::from(ends.first);
-        let ends = self.ends.get(first..first + usize::from(ends.count)).unwrap_or_default();
-        for end in ends {
-            if end.is_at(bytes) {
-                found.push(Found { number: end.number, len: end.len, start });
-            }
-        }
+        (step.ends, bytes)
+    }
+
+    /// Those of a step.
+    #[inline]
+    fn ends(&self, ends: Ends) -> &[End] {
+        self.ends.get(ends.range()).unwrap_or_default()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::beginnings::first_bytes;
 
     fn found(trie: &Trie, text: &str) -> Vec<(u16, u16)> {
         let mut all = Vec::new();
-        trie.walk(text.as_bytes(), 0, &mut all);
-        all.iter().map(|found| (found.number, found.len)).collect()
+        trie.walk(text.as_bytes(), first_bytes(text.as_bytes()), |number, len| all.push((number, len)));
+        all
     }
 
     #[test]
@@ -334,9 +381,8 @@ mod tests {
             let at = (u16::try_from(number).unwrap(), u16::try_from(text.len()).unwrap());
             assert!(found(&trie, text).contains(&at), "{text}");
             assert!(found(&trie, &format!("{text} and so on")).contains(&at), "{text}");
-            let mut of_cut = Vec::new();
-            trie.walk(&text.as_bytes()[..text.len() - 1], 0, &mut of_cut);
-            assert!(of_cut.iter().all(|found| found.number != at.0), "{text}");
+            let of_cut = found(&trie, &text[..text.floor_char_boundary(text.len() - 1)]);
+            assert!(of_cut.iter().all(|found| found.0 != at.0), "{text}");
         }
     }
 }
