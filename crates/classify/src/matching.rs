@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use regex::bytes::Regex;
 
 use crate::{
+    beginnings::first_bytes,
     delay::CUES,
     hits::Hits,
     index::{Index, Sizes, Slot},
@@ -69,8 +70,8 @@ pub(crate) struct Matcher {
     /// What each spelling is to phrases about codes.
     codes: Index,
     sizes: Sizes,
-    /// Rules by whole code, sorted.
-    by_code: Vec<(&'static str, u16)>,
+    /// Rules by whole code, sorted; in front of each its first bytes, by which nearly all others are told from it.
+    by_code: Vec<(u64, &'static str, u16)>,
     /// Rules that neither a phrase nor a whole code points at.
     always: Candidates,
     /// What a firewall says.
@@ -91,7 +92,7 @@ impl Matcher {
             let at = u16::try_from(at).ok()?;
             let has_phrases = !rule.text.is_empty() || !rule.words.is_empty();
             if !rule.codes.is_empty() && !has_phrases && rule.codes.iter().all(|code| !code.ends_with('*')) {
-                by_code.extend(rule.codes.iter().map(|code| (*code, at)));
+                by_code.extend(rule.codes.iter().map(|code| (first_bytes(code.as_bytes()), *code, at)));
             } else if !has_phrases {
                 always.add(usize::from(at));
             }
@@ -127,9 +128,12 @@ impl Matcher {
             *own |= always;
         }
         for code in codes {
-            let from = self.by_code.partition_point(|(known, _)| *known < code);
-            for (_, rule) in self.by_code[from..].iter().take_while(|(known, _)| *known == code) {
-                candidates.add(usize::from(*rule));
+            let first = first_bytes(code.as_bytes());
+            let from = self.by_code.partition_point(|(known, ..)| *known < first);
+            for (_, known, rule) in self.by_code[from..].iter().take_while(|(known, ..)| *known == first) {
+                if *known == code {
+                    candidates.add(usize::from(*rule));
+                }
             }
         }
         candidates

@@ -218,7 +218,7 @@ impl Reading {
         self.symbols[start..].make_ascii_lowercase();
         self.codes.push(Code { start, end: self.symbols.len(), is_inner });
         if said.bytes().any(|byte| byte.is_ascii_alphabetic()) {
-            text::split_code(said, &mut self.code_words);
+            text::split_code(said, &self.symbols[start..], &mut self.code_words);
         }
     }
 

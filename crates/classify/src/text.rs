@@ -162,8 +162,10 @@ fn eventful(near: &Near<'_>, starts: &[Start]) -> u8x16 {
     let mut events = links | signs | tells_name;
     for (first, second, third) in starts {
         events |= match third {
-            Some(third) => is(small_before_that, *first) & is(small_before, *second) & is(small_here, *third),
-            None => is(small_before, *first) & is(small_here, *second),
+            Some(third) => {
+                small_before_that.simd_eq(*first) & small_before.simd_eq(*second) & small_here.simd_eq(*third)
+            }
+            None => small_before.simd_eq(*first) & small_here.simd_eq(*second),
         };
     }
     if here.to_bitmask() != 0 {
@@ -187,31 +189,35 @@ fn whole(text: &str, mut at: usize) -> usize {
     at + usize::from(text.as_bytes().get(at) == Some(&b' '))
 }
 
-/// Appends a code with its words apart: `AccessDenied.Unpurchased` becomes `access denied unpurchased`.
-pub(crate) fn split_code(code: &str, out: &mut String) {
+/// Appends a code with its words apart: `AccessDenied.Unpurchased` becomes `access denied unpurchased`. The same code in
+/// small letters comes along, as it is known already.
+pub(crate) fn split_code(code: &str, small: &str, out: &mut String) {
     if !out.ends_with('\n') {
         out.push('\n');
     }
-    let start = out.len();
+    let bytes = code.as_bytes();
+    let mut places = Places::new(bytes, parts_words);
     // What lies from `done` on is not copied yet.
-    let (mut done, mut was_lower) = (0, false);
-    for (at, byte) in code.bytes().enumerate() {
-        if matches!(byte, b'_' | b'-' | b'.' | b':' | b'/' | b' ') {
-            out.push_str(&code[done..at]);
-            done = at + 1;
-            if !out.ends_with([' ', '\n']) {
-                out.push(' ');
-            }
-        } else if byte.is_ascii_uppercase() && was_lower {
-            out.push_str(&code[done..at]);
-            done = at;
+    let (mut done, mut at) = (0, places.next(0));
+    while at < bytes.len() {
+        out.push_str(&small[done..at]);
+        let is_sign = !bytes[at].is_ascii_uppercase();
+        done = at + usize::from(is_sign);
+        if !is_sign || !out.ends_with([' ', '\n']) {
             out.push(' ');
         }
-        was_lower = byte.is_ascii_lowercase();
+        at = places.next(at + 1);
     }
-    out.push_str(&code[done..]);
-    out[start..].make_ascii_lowercase();
+    out.push_str(&small[done..]);
     out.push('\n');
+}
+
+/// Where one word of a code ends: at a sign between words, and before a big letter behind a small one.
+#[inline]
+fn parts_words(near: &Near<'_>) -> u8x16 {
+    let here = near.here();
+    let signs = within(here, b'-', b'/') | is(here, b':') | is(here, b'_') | is(here, b' ');
+    signs | within(here, b'A', b'Z') & within(near.back(1), b'a', b'z')
 }
 
 fn is_quote(c: char) -> bool {
@@ -334,7 +340,7 @@ mod tests {
     fn codes_fall_apart_into_words() {
         let mut out = String::new();
         for code in ["AccessDenied.Unpurchased", "rate_limit_error", "RESOURCE_EXHAUSTED"] {
-            split_code(code, &mut out);
+            split_code(code, &code.to_ascii_lowercase(), &mut out);
         }
         assert_eq!(out, "\naccess denied unpurchased\nrate limit error\nresource exhausted\n");
     }
