@@ -8,7 +8,7 @@ use wide::u8x16;
 /// Bytes whose answers are kept in one mask.
 pub(crate) const BLOCK: usize = 64;
 /// Bytes of one vector.
-const VECTOR: usize = 16;
+pub(crate) const VECTOR: usize = 16;
 /// How many bytes before itself a byte may be judged by.
 const BACK: usize = 3;
 /// What makes a letter small, and changes a few signs.

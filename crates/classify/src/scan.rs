@@ -3,6 +3,10 @@
 //! Raw newlines in strings, a cut end, trailing commas and Python's quotes and literals are accepted. It builds nothing,
 //! never recurses, and looks at every byte once. Whether the text was valid is nobody's business here.
 
+use wide::u8x16;
+
+use crate::block;
+
 /// One token of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Token<'a> {
@@ -44,7 +48,7 @@ impl<'a> Lexer<'a> {
         let start = self.at + 1;
         let mut end = start;
         loop {
-            match memchr::memchr2(quote, b'\\', &bytes[end.min(bytes.len())..]) {
+            match first_of(quote, b'\\', &bytes[end.min(bytes.len())..]) {
                 None => {
                     end = bytes.len();
                     break;
@@ -67,6 +71,9 @@ impl<'a> Lexer<'a> {
 
     fn colon_follows(&self) -> bool {
         let rest = &self.text.as_bytes()[self.at..];
+        if let Some(next) = rest.first().filter(|next| !next.is_ascii_whitespace()) {
+            return *next == b':';
+        }
         // Only a few blanks stand there; a longer run is not worth a second look at every string.
         rest.iter().take(16).find(|byte| !byte.is_ascii_whitespace()) == Some(&b':')
     }
@@ -86,28 +93,44 @@ impl<'a> Iterator for Lexer<'a> {
     type Item = Token<'a>;
 
     fn next(&mut self) -> Option<Token<'a>> {
-        loop {
-            let byte = *self.text.as_bytes().get(self.at)?;
-            let token = match byte {
-                b'{' => Token::Open,
-                b'}' => Token::Close,
-                b'[' => Token::OpenList,
-                b']' => Token::CloseList,
-                b'"' | b'\'' => return Some(self.string(byte)),
-                b',' | b':' => {
-                    self.at += 1;
-                    continue;
-                }
-                byte if byte.is_ascii_whitespace() => {
-                    self.at += 1;
-                    continue;
-                }
-                _ => return Some(self.bare()),
-            };
-            self.at += 1;
-            return Some(token);
-        }
+        let rest = self.text.as_bytes().get(self.at..)?;
+        self.at += rest.iter().take_while(|byte| is_between(**byte)).count();
+        let token = match *self.text.as_bytes().get(self.at)? {
+            b'{' => Token::Open,
+            b'}' => Token::Close,
+            b'[' => Token::OpenList,
+            b']' => Token::CloseList,
+            quote @ (b'"' | b'\'') => return Some(self.string(quote)),
+            _ => return Some(self.bare()),
+        };
+        self.at += 1;
+        Some(token)
     }
+}
+
+/// Whether a byte only stands between tokens.
+const fn is_between(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || matches!(byte, b',' | b':')
+}
+
+/// Vectors that are looked at before a search is begun, which is worth it only for a long text.
+const VECTORS: usize = 4;
+
+/// Where the first byte stands that is one or the other.
+#[inline]
+fn first_of(one: u8, other: u8, text: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    while at < VECTORS * block::VECTOR
+        && let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk)
+    {
+        let bytes = u8x16::new(*bytes);
+        let found = (block::is(bytes, one) | block::is(bytes, other)).to_bitmask();
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize);
+        }
+        at += block::VECTOR;
+    }
+    memchr::memchr2(one, other, text.get(at..)?).map(|more| at + more)
 }
 
 /// Appends `raw` to `out` with its JSON escapes resolved. Unknown escapes stand for themselves.
