@@ -4,12 +4,12 @@ use standin_core::{ErrorClass, Operation, Scope};
 
 use crate::{Observed, reading::Reading, status};
 
-/// Words that say a limit is the account's and not the model's.
+/// Words that say a limit is the account's and not the model's; first those that most who say so use.
 const ACCOUNT_WORDS: [&str; 12] = [
+    "your plan",
     "your account",
     "account quota",
     "account limit",
-    "your plan",
     "your subscription",
     "billing cycle",
     "weekly",

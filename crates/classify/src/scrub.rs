@@ -85,7 +85,8 @@ pub(crate) fn scrub(text: &str, bytes_max: usize) -> String {
     loop {
         let place = places.next(at);
         // A word begins before what makes it suspicious.
-        let start = place - bytes[at..place].iter().rev().take_while(|byte| is_word(**byte)).count();
+        let (before, mut made) = word(bytes[at..place].iter().rev());
+        let start = place - before;
         if place == bytes.len() || out.len() + (start - done) >= bytes_max {
             break;
         }
@@ -99,12 +100,9 @@ pub(crate) fn scrub(text: &str, bytes_max: usize) -> String {
             }
             continue;
         }
-        let mut made = 0;
-        let len = bytes[start..].iter().take_while(|byte| {
-            made |= part(**byte);
-            is_word(**byte)
-        });
-        let end = start + len.count();
+        let (behind, also_made) = word(bytes[place..].iter());
+        made |= also_made;
+        let end = place + behind;
         if start < end && is_secret(text, start, end, made) {
             out.push_str(&text[done..start]);
             out.push_str(HIDDEN);
@@ -121,8 +119,11 @@ pub(crate) fn scrub(text: &str, bytes_max: usize) -> String {
     out
 }
 
-fn is_word(byte: u8) -> bool {
-    part(byte) & part::WORD != 0
+/// How many of these bytes belong to one word, and what they are.
+#[inline]
+fn word<'a>(bytes: impl Iterator<Item = &'a u8>) -> (usize, u8) {
+    let parts = bytes.map(|byte| part(*byte)).take_while(|part| part & part::WORD != 0);
+    parts.fold((0, 0), |(len, made), part| (len + 1, made | part))
 }
 
 /// Cuts `text` to at most `bytes_max` bytes, between two characters.
@@ -168,6 +169,7 @@ fn is_secret(text: &str, start: usize, end: usize, made: u8) -> bool {
         secret_starts(word[0].to_ascii_lowercase()).iter().any(starts)
             || word.eq_ignore_ascii_case(b"localhost")
     };
+    let is_numbers = has(part::DIGIT | part::DOT) && made & (part::LETTER | part::LINK | part::AT) == 0;
     let is_address = || {
         let mut parts = text[start..end].split('.');
         let are_bytes = parts.by_ref().take(4).filter(|part| part.parse::<u8>().is_ok()).count() == 4;
@@ -177,8 +179,7 @@ fn is_secret(text: &str, start: usize, end: usize, made: u8) -> bool {
     let is_random = || {
         word.len() >= KEY_BYTES_MIN && has(part::DIGIT | part::LETTER) && made & (part::LINK | part::DOT) == 0
     };
-    word.len() >= SECRET_BYTES_MIN
-        && (is_known() || has(part::DIGIT | part::DOT) && is_address() || is_random())
+    word.len() >= SECRET_BYTES_MIN && (is_known() || is_numbers && is_address() || is_random())
         || is_mail()
         || is_announced(&text.as_bytes()[..start])
 }
