@@ -22,6 +22,20 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     has_part.then_some(total).and_then(seconds)
 }
 
+/// Reads a length of time that is written as a clock shows it: `12:46:18` in hours, `2.17:28:19` with days before them.
+pub(crate) fn clock(text: &str) -> Option<Duration> {
+    let end = text.bytes().take_while(|byte| byte.is_ascii_digit() || matches!(byte, b':' | b'.')).count();
+    let mut parts = text[..end].trim_end_matches('.').split(':');
+    let (hours, minutes, rest) = (parts.next()?, parts.next()?, parts.next()?);
+    let (days, hours) = hours.split_once('.').unwrap_or(("0", hours));
+    let whole =
+        |part: &str, limit: u32| part.parse::<u32>().ok().filter(|value| *value < limit).map(f64::from);
+    let rest = rest.parse::<f64>().ok().filter(|rest| *rest < 60.0)?;
+    let told =
+        whole(days, 1000)? * 86_400.0 + whole(hours, 100)? * 3600.0 + whole(minutes, 60)? * 60.0 + rest;
+    parts.next().is_none().then_some(told).and_then(seconds)
+}
+
 /// A length of time of so many seconds, unless it is negative, no number, or absurd.
 pub(crate) fn seconds(seconds: f64) -> Option<Duration> {
     let is_sane = seconds.is_finite() && (0.0..=super::DELAY_MAX.as_secs_f64()).contains(&seconds);
@@ -70,6 +84,24 @@ mod tests {
             ("1 day", 86_400_000),
         ] {
             assert_eq!(parse_duration(text), Some(Duration::from_millis(millis)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_clock_is_read_with_hours_minutes_and_seconds() {
+        for (text, wanted) in [
+            ("12:46:18.", Some(45_978)),
+            ("00:00:07", Some(7)),
+            ("2.17:28:19", Some(235_699)),
+            ("01:00:00.5 more", Some(3600)),
+            ("12:46", None),
+            ("12:66:18", None),
+            ("1:2:3:4", None),
+            ("::", None),
+            ("1.2.3:00:00", None),
+            ("", None),
+        ] {
+            assert_eq!(clock(text).map(|wait| wait.as_secs()), wanted, "{text}");
         }
     }
 

@@ -28,7 +28,7 @@ const DAILY_DELAY_MIN: Duration = Duration::from_secs(3600);
 const QUOTA_DELAY_MIN: Duration = Duration::from_secs(10);
 
 /// Words behind which a delay is told, in normal form.
-pub(crate) const CUES: [&str; 24] = [
+pub(crate) const CUES: [&str; 27] = [
     "try again in ",
     "try again after ",
     "try again at ",
@@ -46,11 +46,14 @@ pub(crate) const CUES: [&str; 24] = [
     "reset on ",
     "reset time: ",
     "wait for ",
-    "please wait ",
+    "wait ",
     "available in ",
     "available again in ",
     "available at ",
     "refreshed at ",
+    "refreshed in ",
+    "renewed in ",
+    "replenished in ",
     "retry-after: ",
     "cooldown for ",
 ];
@@ -71,7 +74,10 @@ fn from_words(words: &str, cues: &[usize], now: SystemTime) -> Option<Duration> 
     cues.iter().find_map(|at| {
         let rest = words.get(*at..)?;
         let rest = rest.strip_prefix("in ").or_else(|| rest.strip_prefix("about ")).unwrap_or(rest);
-        parse_duration(rest).or_else(|| parse_moment(rest, now))
+        // Behind `at` a clock tells the time of day, in a zone nobody knows.
+        let is_time_of_day = words.get(..*at).is_some_and(|before| before.trim_end().ends_with(" at"));
+        let clock = || (!is_time_of_day).then(|| duration::clock(rest)).flatten();
+        parse_duration(rest).or_else(clock).or_else(|| parse_moment(rest, now))
     })
 }
 
@@ -191,5 +197,32 @@ fn is_lie(reading: &Reading, class: ErrorClass, wait: Duration) -> bool {
         ErrorClass::QuotaExhausted if says("perday") => wait < DAILY_DELAY_MIN,
         ErrorClass::QuotaExhausted if says("quota_exhausted") => wait < QUOTA_DELAY_MIN,
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    fn told(words: &str) -> Option<u64> {
+        let cues: Vec<usize> =
+            CUES.iter().filter_map(|cue| words.find(cue).map(|at| at + cue.len())).collect();
+        from_words(words, &cues, UNIX_EPOCH).map(|wait| wait.as_secs())
+    }
+
+    #[test]
+    fn a_clock_behind_a_cue_is_a_length_of_time_unless_it_tells_when() {
+        assert_eq!(told("out of quota. it will be replenished in 2.17:28:19."), Some(235_699));
+        assert_eq!(told("renewed in 00:10:00"), Some(600));
+        assert_eq!(told("your limit resets at 12:46:18"), None);
+    }
+
+    #[test]
+    fn waiting_is_asked_for_in_the_middle_of_a_sentence_too() {
+        assert_eq!(told("upgrade your plan or wait 6 seconds for your limit to reset"), Some(6));
+        assert_eq!(told("please wait 2 minutes before trying again"), Some(120));
+        assert_eq!(told("you need not wait any longer"), None);
     }
 }
