@@ -117,7 +117,7 @@ impl Envelope {
     }
 
     fn read_part(&mut self, text: &str, reads_answers: bool) {
-        if text.starts_with(['{', '[', '"']) {
+        if text.starts_with(['{', '"']) || is_list(text) {
             let (taken, was_json) = self.walk(0, text, reads_answers);
             // A message that merely begins with a quoted name is no JSON.
             let is_whole = !text.starts_with('"') || taken >= text.trim_end().len();
@@ -290,6 +290,12 @@ fn is_symbol(text: &str) -> bool {
     text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
 }
 
+/// Whether a text is a list rather than words behind a mark of where they come from, as in `[gateway] [400]: no`.
+fn is_list(text: &str) -> bool {
+    let first = || text.bytes().skip(1).find(|byte| !byte.is_ascii_whitespace());
+    text.starts_with('[') && first().is_some_and(|byte| b"{[]\"'".contains(&byte))
+}
+
 /// Whether a body is the frames of an event stream.
 fn is_stream(body: &str) -> bool {
     ["data:", "event:", ": ", "id:", "retry:"].iter().any(|start| body.starts_with(start))
@@ -353,6 +359,10 @@ mod tests {
     fn json_in_strings_is_opened_and_the_words_around_it_stay() {
         let inner = r#"{"error":{"message":"{\"error\":{\"message\":\"deep\",\"code\":\"c\"}}"}}"#;
         assert_eq!(messages(inner), ["deep"]);
+        assert_eq!(
+            messages(r#"[gateway/x-1] [400]: {"error":{"message":"deep"}}"#),
+            ["[gateway/x-1] [400]: ", "deep"]
+        );
         assert_eq!(
             messages(r#"{"error":{"message":"wrapped: {\"message\":\"deep\"} end"}}"#),
             ["wrapped: ", " end", "deep"]
