@@ -66,10 +66,30 @@ pub(crate) fn field(name: &str) -> Field {
     }
     match &plain[..len] {
         b"error" | b"errors" | b"fault" | b"exception" => Field::Error,
-        b"body" | b"response" | b"metadata" | b"data" | b"baseresp" | b"header" | b"headers"
-        | b"innererror" | b"cause" | b"result" | b"violations" | b"lasterror" | b"errordetails"
-        | b"errordetail" | b"responsemetadata" | b"promptfeedback" | b"stopdetails"
-        | b"incompletedetails" | b"upstreamerror" | b"originalerror" | b"errorinfo" => Field::Container,
+        b"body"
+        | b"response"
+        | b"metadata"
+        | b"data"
+        | b"baseresp"
+        | b"header"
+        | b"headers"
+        | b"innererror"
+        | b"cause"
+        | b"result"
+        | b"violations"
+        | b"lasterror"
+        | b"errordetails"
+        | b"errordetail"
+        | b"responsemetadata"
+        | b"promptfeedback"
+        | b"stopdetails"
+        | b"incompletedetails"
+        | b"upstreamerror"
+        | b"originalerror"
+        | b"errorinfo"
+        | b"providererror"
+        | b"providermodelerror"
+        | b"externalmodelmessage" => Field::Container,
         b"choices" | b"candidates" | b"output" => Field::Answer,
         b"content" => Field::Content,
         b"code" | b"errorcode" | b"errcode" | b"statuscode" | b"httpcode" | b"errno" | b"ret"
@@ -89,7 +109,9 @@ pub(crate) fn field(name: &str) -> Field {
         b"errordescription" | b"description" | b"blockreasonmessage" | b"finishmessage" | b"reasonphrase" => {
             Field::Message(2)
         }
-        b"raw" | b"details" | b"title" | b"messagezh" | b"messageen" | b"info" => Field::Message(3),
+        b"raw" | b"details" | b"title" | b"messagezh" | b"messageen" | b"info" | b"originalmessage" => {
+            Field::Message(3)
+        }
         b"quotaid" | b"quotavalue" | b"quotalimit" | b"quotalimitvalue" | b"quotametric" | b"quotaunit" => {
             Field::Quota
         }
