@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use wide::u8x16;
 
-use self::block::{BLOCK, Before, Block, quotes, specials};
+use self::block::{BLOCK, Before, Block, Part, VECTOR, quotes, specials};
 use crate::depth::DEPTH_MAX;
 
 /// This is no JSON, or it nests too deeply.
@@ -99,24 +99,29 @@ impl<'a> Scanner<'a> {
     pub(crate) fn value(&mut self) -> Result<Range<usize>, Broken> {
         let first = self.peek();
         let start = self.at;
-        if first == Some(b'"') {
-            self.at += 1;
-            self.string()?;
-        } else {
-            self.any_value(first)?;
+        match first {
+            Some(b'"') => {
+                self.at += 1;
+                self.string()?;
+            }
+            Some(b'{' | b'[') => self.nested(first)?,
+            other => self.scalar(other)?,
         }
         Ok(start..self.at)
     }
 
     /// Takes the value that begins with `first`, with all that is nested within it.
-    fn any_value(&mut self, first: Option<u8>) -> Result<(), Broken> {
+    fn nested(&mut self, first: Option<u8>) -> Result<(), Broken> {
         let mut open = Open::within(self.depth);
         let mut next = first;
         loop {
-            self.at += 1;
-            match next.ok_or(Broken)? {
-                b'"' => self.string()?,
-                b'{' => {
+            match next {
+                Some(b'"') => {
+                    self.at += 1;
+                    self.string()?;
+                }
+                Some(b'{') => {
+                    self.at += 1;
                     open.push(true)?;
                     if !self.takes(b'}') {
                         self.key()?;
@@ -125,7 +130,8 @@ impl<'a> Scanner<'a> {
                     }
                     open.pop();
                 }
-                b'[' => {
+                Some(b'[') => {
+                    self.at += 1;
                     open.push(false)?;
                     if !self.takes(b']') {
                         next = self.peek();
@@ -133,10 +139,7 @@ impl<'a> Scanner<'a> {
                     }
                     open.pop();
                 }
-                b't' => self.word(b"rue")?,
-                b'f' => self.word(b"alse")?,
-                b'n' => self.word(b"ull")?,
-                digit => self.number(digit)?,
+                other => self.scalar(other)?,
             }
             // A value has ended; the brackets around it may end with it.
             loop {
@@ -150,6 +153,17 @@ impl<'a> Scanner<'a> {
                 }
                 open.pop();
             }
+        }
+    }
+
+    /// Takes a word or a number that begins with `first`.
+    fn scalar(&mut self, first: Option<u8>) -> Result<(), Broken> {
+        self.at += 1;
+        match first.ok_or(Broken)? {
+            b't' => self.word(b"rue"),
+            b'f' => self.word(b"alse"),
+            b'n' => self.word(b"ull"),
+            digit => self.number(digit),
         }
     }
 
@@ -198,82 +212,106 @@ impl<'a> Scanner<'a> {
     }
 
     fn number(&mut self, first: u8) -> Result<(), Broken> {
-        let first = match first {
-            b'-' => {
-                self.at += 1;
-                self.text.get(self.at - 1).copied()
-            }
-            other => Some(other),
-        };
+        let mut first = first;
+        if first == b'-' {
+            first = self.next().ok_or(Broken)?;
+            self.at += 1;
+        }
         match first {
-            Some(b'0') => {}
-            Some(b'1'..=b'9') => _ = self.digits(),
+            b'0' => {}
+            b'1'..=b'9' => _ = self.digits(),
             _ => return Err(Broken),
         }
-        if self.text.get(self.at) == Some(&b'.') {
+        if self.next() == Some(b'.') {
             self.at += 1;
             self.digits().ok_or(Broken)?;
         }
-        if let Some(b'e' | b'E') = self.text.get(self.at) {
+        if let Some(b'e' | b'E') = self.next() {
             self.at += 1;
-            self.at += usize::from(matches!(self.text.get(self.at), Some(b'+' | b'-')));
+            self.at += usize::from(matches!(self.next(), Some(b'+' | b'-')));
             self.digits().ok_or(Broken)?;
         }
         Ok(())
     }
 
+    /// The next byte, blank or not. It is not taken.
+    fn next(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
     /// Takes digits; `None` if there are none.
+    #[inline]
     fn digits(&mut self) -> Option<()> {
-        let count = self.text[self.at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-        self.at += count;
-        (count > 0).then_some(())
+        let (text, mut at) = (self.text, self.at);
+        while text.get(at).is_some_and(u8::is_ascii_digit) {
+            at += 1;
+        }
+        let taken = at - self.at;
+        self.at = at;
+        (taken > 0).then_some(())
     }
 
     /// Takes the rest of a string, behind its opening quote. Most are keys and names, and end within a few bytes.
     #[inline]
     fn string(&mut self) -> Result<(), Broken> {
-        if let Some(bytes) = self.text.get(self.at..).and_then(<[u8]>::first_chunk) {
-            let bytes = u8x16::new(*bytes);
-            let special = specials(bytes);
-            let first = special & special.wrapping_neg();
-            if first & quotes(bytes) != 0 {
-                self.seen |= bytes;
-                self.at += first.trailing_zeros() as usize + 1;
-                return Ok(());
-            }
+        match self.ends_within(self.at) {
+            Some(true) => Ok(()),
+            is_plain => self.long_string(is_plain.is_some()),
         }
-        self.long_string()
     }
 
+    /// Takes the rest of a string if its end stands in the next few bytes behind `from`, and nothing of note before it.
+    /// `Some(false)` if there is nothing of note at all.
+    #[inline]
+    fn ends_within(&mut self, from: usize) -> Option<bool> {
+        let bytes = u8x16::new(*self.text.get(from..)?.first_chunk()?);
+        // What follows the string does no harm here.
+        self.seen |= bytes;
+        let special = specials(bytes);
+        let first = special & special.wrapping_neg();
+        if first & quotes(bytes) != 0 {
+            self.at = from + first.trailing_zeros() as usize + 1;
+            return Some(true);
+        }
+        (special == 0).then_some(false)
+    }
+
+    /// The same for any string; `is_plain` says that its first few bytes hold nothing of note.
     #[inline(never)]
-    fn long_string(&mut self) -> Result<(), Broken> {
+    fn long_string(&mut self, is_plain: bool) -> Result<(), Broken> {
+        // Names of models, and some keys.
+        if is_plain && self.ends_within(self.at + VECTOR) == Some(true) {
+            return Ok(());
+        }
         // Kept here while it changes with every block.
         let (text, mut at, mut seen) = (self.text, self.at, self.seen);
+        // Text with escapes has one in nearly every block, and other text has none: as long as there was nothing to
+        // find, all that is asked is whether there is anything.
+        while let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk) {
+            let block = Block::new(bytes);
+            if !block.is_plain() {
+                break;
+            }
+            seen |= block.joined();
+            at += BLOCK;
+        }
         let mut before = Before::default();
-        // Text with escapes has one in nearly every block, and other text has none: what the last block was like says
-        // whether it is worth a look at this one whether there is anything to find in it at all.
-        let mut is_plain = true;
         // Behind the end of the text stand quotes: every string ends, and one without an end too late.
-        let mut tail = [b'"'; BLOCK];
+        let mut tail;
         loop {
             let rest = text.get(at..).ok_or(Broken)?;
-            let bytes = rest.first_chunk().unwrap_or_else(|| {
-                tail[..rest.len()].copy_from_slice(rest);
-                &tail
-            });
-            let block = Block::new(bytes);
-            if is_plain {
-                is_plain = block.is_plain();
-                if is_plain {
-                    seen |= block.joined();
-                    at += BLOCK;
+            let bytes = match rest.first_chunk() {
+                Some(bytes) => bytes,
+                None => {
+                    tail = [b'"'; BLOCK];
+                    tail[..rest.len()].copy_from_slice(rest);
+                    &tail
                 }
-                // If it is not, it is loaded once more: what both looks have in common would have to be kept somewhere.
-                continue;
-            }
+            };
+            let block = Block::new(bytes);
             let part = block.read(&mut before);
             seen |= block.joined();
-            if part.has_rare && !part.escaped().all(|escaped| self.is_escape(at + escaped)) {
+            if part.has_rare && !self.are_escapes(at, &part) {
                 return Err(Broken);
             }
             let Some(end) = part.end else {
@@ -285,8 +323,14 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Whether an escape is whole of which the byte behind the backslash stands at `at`.
+    /// Whether all escapes are whole that stand in a part of a string which begins at `at`.
     #[cold]
+    #[inline(never)]
+    fn are_escapes(&self, at: usize, part: &Part) -> bool {
+        part.escaped().all(|escaped| self.is_escape(at + escaped))
+    }
+
+    /// Whether an escape is whole of which the byte behind the backslash stands at `at`.
     fn is_escape(&self, at: usize) -> bool {
         match self.text.get(at) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => true,

@@ -48,8 +48,11 @@ impl<'b> Block<'b> {
     /// Whether there is nothing in it that needs a look: neither an end, nor an escape, nor a control character.
     #[inline]
     pub(super) fn is_plain(&self) -> bool {
-        let [a, b, c, d] = self.vectors.map(special);
-        ((a | b) | (c | d)).to_bitmask() == 0
+        let [a, b, c, d] = self.vectors.map(turned);
+        let low = is_low(a.min(b).min(c.min(d)));
+        let backslash = u8x16::splat(b'\\');
+        let [a, b, c, d] = self.vectors.map(|vector| vector.simd_eq(backslash));
+        (low | ((a | b) | (c | d))).to_bitmask() == 0
     }
 
     #[inline]
@@ -143,9 +146,19 @@ pub(super) fn quotes(bytes: u8x16) -> u32 {
 
 #[inline]
 fn special(bytes: u8x16) -> u8x16 {
-    // With this bit turned over, a quote is the next byte above the control characters, and a blank beyond it.
-    let turned = bytes ^ u8x16::splat(b'"' ^ (CONTROL_MAX + 1));
-    turned.min(u8x16::splat(CONTROL_MAX + 1)).simd_eq(turned) | bytes.simd_eq(u8x16::splat(b'\\'))
+    is_low(turned(bytes)) | bytes.simd_eq(u8x16::splat(b'\\'))
+}
+
+/// With this bit turned over, a quote is the next byte above the control characters, and a blank beyond it.
+#[inline]
+fn turned(bytes: u8x16) -> u8x16 {
+    bytes ^ u8x16::splat(b'"' ^ (CONTROL_MAX + 1))
+}
+
+/// Which of these bytes, turned over, are quotes or control characters.
+#[inline]
+fn is_low(turned: u8x16) -> u8x16 {
+    turned.min(u8x16::splat(CONTROL_MAX + 1)).simd_eq(turned)
 }
 
 #[inline]

@@ -100,6 +100,22 @@ fn escapes_and_ends_are_seen_wherever_a_block_begins() {
     }
 }
 
+#[test]
+fn a_byte_of_no_text_is_seen_wherever_it_stands_in_a_string() {
+    for length in 1..140 {
+        for at in 0..length {
+            let mut text = format!("{{\"{0}\":\"{0}\"}}", "a".repeat(length)).into_bytes();
+            assert!(takes(&text));
+            let stands = text.len() - 2 - length + at;
+            for stands in [2 + at, stands] {
+                text[stands] = 0xff;
+                assert!(!takes(&text), "{at} of {length}");
+                text[stands] = b'a';
+            }
+        }
+    }
+}
+
 /// Pieces that make texts which are nearly JSON.
 fn pieces() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
