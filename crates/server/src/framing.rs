@@ -4,7 +4,11 @@
 //! that is said twice), so nothing above it can refuse them. This reader looks at the same bytes first. It deliberately
 //! validates nothing else: what is no HTTP at all is refused by hyper, and a reader that is lost goes blind.
 
+mod ends;
+
 use memchr::memchr;
+
+use self::ends::line_ends;
 
 /// Bytes of a line that are kept when it comes in pieces; names and values that frame a message are shorter.
 const LINE_KEPT: usize = 64;
@@ -134,7 +138,8 @@ impl Framing {
                 Stage::Sized(left) => self.skip(bytes, left, Stage::Sized, Stage::Between),
                 Stage::Chunk(left) => self.skip(bytes, left, Stage::Chunk, Stage::ChunkEnd),
                 Stage::Blind => return,
-                Stage::Head | Stage::ChunkSize | Stage::ChunkEnd | Stage::Trailers => self.lines(bytes),
+                Stage::Head => self.head(bytes),
+                Stage::ChunkSize | Stage::ChunkEnd | Stage::Trailers => self.line(bytes),
             };
         }
     }
@@ -177,28 +182,51 @@ impl Framing {
         }
     }
 
-    /// Reads one line, or keeps the beginning of one.
-    fn lines<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
-        let end = memchr(b'\n', bytes);
-        if self.stage == Stage::Head {
-            self.head.bytes += end.map_or(bytes.len(), |end| end + 1);
-            if self.head.bytes > self.head_bytes_max {
-                self.head.objection.get_or_insert(Objection::LongHead);
+    /// Reads the lines of a head up to its end, and keeps the beginning of one that goes on.
+    fn head<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
+        let mut begin = 0;
+        for end in line_ends(bytes) {
+            let line = &bytes[begin..end];
+            begin = end + 1;
+            self.count(line.len() + 1);
+            if self.line.length > 0 || !self.head.is_begun || !is_note(line) {
+                self.take(line);
+                if self.stage != Stage::Head {
+                    return &bytes[begin..];
+                }
             }
         }
-        let Some(end) = end else {
+        self.count(bytes.len() - begin);
+        self.line.add(&bytes[begin..]);
+        &[]
+    }
+
+    fn count(&mut self, size: usize) {
+        self.head.bytes += size;
+        if self.head.bytes > self.head_bytes_max {
+            self.head.objection.get_or_insert(Objection::LongHead);
+        }
+    }
+
+    /// Reads one line, or keeps the beginning of one.
+    fn line<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
+        let Some(end) = memchr(b'\n', bytes) else {
             self.line.add(bytes);
             return &[];
         };
-        let (line, rest) = (&bytes[..end], &bytes[end + 1..]);
+        self.take(&bytes[..end]);
+        &bytes[end + 1..]
+    }
+
+    /// Takes the end of a line, behind the beginning that was kept if there is one.
+    fn take(&mut self, line: &[u8]) {
         if self.line.length > 0 {
             let mut whole = std::mem::take(&mut self.line);
             whole.add(line);
             self.end_line(&whole.kept[..whole.length], Some(whole.last));
-        } else if !(self.stage == Stage::Head && self.head.is_begun && is_note(line)) {
+        } else {
             self.end_line(line, line.last().copied());
         }
-        rest
     }
 
     /// `line` may still hold its carriage return, and may have lost its tail if it was long.
