@@ -41,15 +41,16 @@ pub(super) type Sent = Result<http::Response<hyper::body::Incoming>, TrySendErro
 
 impl Connection {
     /// Puts HTTP on a byte stream; nothing is sent yet.
-    pub(super) async fn open(socket: Socket) -> Result<Self, SendError> {
+    pub(super) async fn open(mut socket: Socket) -> Result<Self, SendError> {
+        let bell = Arc::new(Bell::default());
+        let ring = Waker::from(Arc::clone(&bell));
+        socket.read_by(ring.clone());
         let wrote = socket.wrote();
         let (sender, driver) = http1::Builder::new()
             .max_header_size(HEAD_BYTES_MAX)
             .handshake(socket)
             .await
             .map_err(|error| SendError::unreachable(error.to_string()))?;
-        let bell = Arc::new(Bell::default());
-        let ring = Waker::from(Arc::clone(&bell));
         Ok(Self { sender, driver: Some(driver), wrote, alarm: None, bell, ring })
     }
 

@@ -7,7 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, Wake, Waker},
 };
 
 use hyper::rt::{Read, ReadBufCursor, Write};
@@ -19,6 +19,7 @@ use tokio_rustls::client::TlsStream;
 pub(super) struct Socket {
     stream: Stream,
     wrote: Wrote,
+    ear: Option<Ear>,
 }
 
 enum Stream {
@@ -40,13 +41,61 @@ impl Wrote {
     }
 }
 
+/// Hears that there may be something to read. hyper looks for that with everything it does, and mostly knows already.
+struct Ear {
+    news: Arc<News>,
+    /// Wakes `news`: what the stream knows as its reader.
+    waker: Waker,
+}
+
+struct News {
+    may_have_come: AtomicBool,
+    reader: Waker,
+}
+
+impl Ear {
+    fn of(reader: Waker) -> Self {
+        let news = Arc::new(News { may_have_come: AtomicBool::new(true), reader });
+        Self { waker: Waker::from(Arc::clone(&news)), news }
+    }
+
+    /// Reads, unless nothing has come since there was nothing to read.
+    fn read(&self, read: impl FnOnce(&mut Context<'_>) -> Poll<io::Result<()>>) -> Poll<io::Result<()>> {
+        // In this order: what comes while we look is looked for once more.
+        if !self.news.may_have_come.swap(false, Ordering::AcqRel) {
+            return Poll::Pending;
+        }
+        let polled = read(&mut Context::from_waker(&self.waker));
+        if polled.is_ready() {
+            self.news.may_have_come.store(true, Ordering::Release);
+        }
+        polled
+    }
+}
+
+impl Wake for News {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.may_have_come.store(true, Ordering::Release);
+        self.reader.wake_by_ref();
+    }
+}
+
 impl Socket {
     pub(super) fn plain(stream: TcpStream) -> Self {
-        Self { stream: Stream::Plain(TokioIo::new(stream)), wrote: Wrote::default() }
+        Self { stream: Stream::Plain(TokioIo::new(stream)), wrote: Wrote::default(), ear: None }
     }
 
     pub(super) fn tls(stream: TlsStream<TcpStream>) -> Self {
-        Self { stream: Stream::Tls(Box::new(TokioIo::new(stream))), wrote: Wrote::default() }
+        Self { stream: Stream::Tls(Box::new(TokioIo::new(stream))), wrote: Wrote::default(), ear: None }
+    }
+
+    /// From here on this is woken when there may be something to read, whoever reads.
+    pub(super) fn read_by(&mut self, reader: Waker) {
+        self.ear = Some(Ear::of(reader));
     }
 
     pub(super) fn wrote(&self) -> Wrote {
@@ -67,9 +116,14 @@ impl Read for Socket {
         cx: &mut Context<'_>,
         into: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.stream {
+        let Self { stream, ear, .. } = &mut *self;
+        let read = |cx: &mut Context<'_>| match stream {
             Stream::Plain(stream) => Pin::new(stream).poll_read(cx, into),
             Stream::Tls(stream) => Pin::new(stream).poll_read(cx, into),
+        };
+        match ear {
+            Some(ear) => ear.read(read),
+            None => read(cx),
         }
     }
 }
