@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -23,13 +23,13 @@ use super::{
     pool::Shelf,
     watch::Watch,
 };
-use crate::{Limits, Payload, SendError};
+use crate::{Limits, Payload, SendError, TransportBody};
 
-/// A request of which the connection took nothing.
-pub(super) struct Unsent(pub(super) Request<Full<Payload>>);
+/// A request of which the connection took nothing. Boxed: it is rare, and every answer would have room for it.
+pub(super) struct Unsent(pub(super) Box<Request<Full<Payload>>>);
 
 /// The body of a reply, and the connection it comes from.
-pub(super) struct Exchange {
+struct Exchange {
     body: Incoming,
     /// None once the reply has ended.
     connection: Option<Box<Connection>>,
@@ -55,7 +55,7 @@ pub(super) fn begin(
 }
 
 /// What comes of a request: the head of its reply, or the request itself if nothing of it was sent.
-pub(super) type Begun = Result<Result<Response<Exchange>, Unsent>, SendError>;
+pub(super) type Begun = Result<Result<Response<TransportBody>, Unsent>, SendError>;
 
 /// What an exchange is made of once its reply begins.
 struct Parts {
@@ -93,9 +93,14 @@ impl<F: Future<Output = Sent>> Future for Beginning<F> {
             ..error
         };
         Poll::Ready(match sent {
-            Ok(Ok(reply)) => Ok(Ok(reply.map(|body| Exchange::new(body, connection, shelf, watch)))),
+            Ok(Ok(reply)) if reply.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                Err(SendError::malformed("the upstream switched protocols (101) unasked"))
+            }
+            // Boxed at once, so that it is not moved from hand to hand.
+            Ok(Ok(reply)) => Ok(Ok(reply
+                .map(|body| -> TransportBody { Box::pin(Exchange::new(body, connection, shelf, watch)) }))),
             Ok(Err(mut failed)) => match failed.take_message() {
-                Some(request) => Ok(Err(Unsent(request))),
+                Some(request) => Ok(Err(Unsent(Box::new(request)))),
                 None => Err(progress(before_head(failed.error()))),
             },
             Err(error) => Err(progress(error)),

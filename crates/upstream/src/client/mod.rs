@@ -13,19 +13,21 @@ mod tls;
 mod tunnel;
 mod watch;
 
-use std::sync::Arc;
-
-use futures_util::{
-    FutureExt,
-    future::{BoxFuture, Either, ready},
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
 };
-use http::{Request, Response, StatusCode};
+
+use futures_util::future::BoxFuture;
+use http::{Request, Response};
 use http_body_util::Full;
+use pin_project_lite::pin_project;
 
 use self::{
     connection::Connection,
     dial::Dialer,
-    exchange::{Exchange, Unsent, begin},
+    exchange::{Begun, Unsent, begin},
     pool::{Pool, Shelf},
     tls::Tls,
 };
@@ -70,7 +72,7 @@ impl HttpTransport {
     ) -> Result<Response<TransportBody>, SendError> {
         let connection = self.connect(place, limits).await?;
         match begin(connection, request, self.shelf(place), limits).await? {
-            Ok(reply) => usable(reply),
+            Ok(reply) => Ok(reply),
             Err(Unsent(_)) => Err(SendError::unreachable("the upstream closed the connection at once")),
         }
     }
@@ -85,12 +87,41 @@ impl HttpTransport {
     }
 }
 
-/// What is left of a reply that hyper has read.
-fn usable(reply: Response<Exchange>) -> Result<Response<TransportBody>, SendError> {
-    if reply.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return Err(SendError::malformed("the upstream switched protocols (101) unasked"));
+/// What comes of one exchange.
+type Exchanged = Result<Response<TransportBody>, SendError>;
+
+pin_project! {
+    /// One exchange over a connection from the pool; over a new one if that is stale.
+    ///
+    /// No block, because that would have room for every step of the way beside the others.
+    struct Pooled<'a, F> {
+        #[pin]
+        begun: F,
+        again: Option<BoxFuture<'a, Exchanged>>,
+        transport: &'a HttpTransport,
+        place: &'a Place,
+        limits: &'a Limits,
     }
-    Ok(reply.map(|body: Exchange| -> TransportBody { Box::pin(body) }))
+}
+
+impl<F: Future<Output = Begun>> Future for Pooled<'_, F> {
+    type Output = Exchanged;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Exchanged> {
+        let this = self.project();
+        if let Some(again) = this.again {
+            return again.as_mut().poll(cx);
+        }
+        match ready!(this.begun.poll(cx)) {
+            Ok(Ok(reply)) => Poll::Ready(Ok(reply)),
+            // The upstream had closed it before a byte of this request was written: only our pool was stale.
+            Ok(Err(Unsent(request))) => {
+                let again = Box::pin(this.transport.over_a_new_one(this.place, *request, this.limits));
+                this.again.insert(again).as_mut().poll(cx)
+            }
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
 }
 
 impl Transport for HttpTransport {
@@ -104,14 +135,8 @@ impl Transport for HttpTransport {
         let Some(connection) = self.pool.take(&place.origin) else {
             return Box::pin(self.over_a_new_one(place, request, limits));
         };
-        // Put together and not written as a block: that would have room for every step of the way beside the others.
         let begun = begin(connection, request, self.shelf(place), limits);
-        Box::pin(begun.then(move |begun| match begun {
-            Ok(Ok(reply)) => Either::Left(ready(usable(reply))),
-            // The upstream had closed it before a byte of this request was written: only our pool was stale.
-            Ok(Err(Unsent(unsent))) => Either::Right(Box::pin(self.over_a_new_one(place, unsent, limits))),
-            Err(error) => Either::Left(ready(Err(error))),
-        }))
+        Box::pin(Pooled { begun, again: None, transport: self, place, limits })
     }
 }
 
