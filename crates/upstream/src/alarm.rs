@@ -9,7 +9,7 @@ use std::{
 
 use tokio::{
     task::coop::unconstrained,
-    time::{Sleep, sleep},
+    time::{Instant, Sleep, sleep},
 };
 
 /// Goes off once. Being asked again by the task that is waiting already costs a look at one flag, and setting it to a
@@ -28,8 +28,10 @@ impl Alarm {
     }
 
     /// Sets it to another time, counted from now.
+    #[expect(clippy::disallowed_methods, reason = "a timer counts in the runtime's own time")]
     pub fn set(&mut self, time: Duration) {
-        self.sleep.as_mut().reset(sleep(time).deadline());
+        let deadline = Instant::now().checked_add(time).unwrap_or_else(|| sleep(time).deadline());
+        self.sleep.as_mut().reset(deadline);
         // It may have gone off unasked, and then nobody is known to it any more.
         self.waiting = None;
     }

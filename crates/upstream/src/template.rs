@@ -120,7 +120,7 @@ impl Template {
             Wanted::Whole => self.whole.clone(),
             Wanted::Stream => self.stream.clone(),
         };
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(body.remaining()));
+        headers.insert(CONTENT_LENGTH, number(body.remaining()));
         copy_allowed(caller, allowed, &mut headers);
         for (name, value) in self.defaults {
             headers.entry(name).or_insert(HeaderValue::from_static(value));
@@ -143,6 +143,12 @@ impl Template {
         self.whole.insert(name.clone(), value.clone());
         self.stream.insert(name, value);
     }
+}
+
+/// A number as a value. The conversion that comes with values makes room for the largest one, and keeps it.
+fn number(number: usize) -> HeaderValue {
+    let digits = HeaderValue::from_str(itoa::Buffer::new().format(number));
+    digits.unwrap_or_else(|_| HeaderValue::from(number))
 }
 
 /// Why a header cannot be sent. Values are never repeated: they may be keys.
