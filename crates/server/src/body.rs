@@ -2,7 +2,10 @@
 
 use std::{
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -12,10 +15,7 @@ use http::{HeaderMap, header};
 use http_body::{Body, Frame};
 use standin_core::{Clock, Moment};
 use standin_wire::{CallerError, ErrorKind};
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::Sleep,
-};
+use tokio::time::Sleep;
 
 use crate::{
     doorbell,
@@ -39,9 +39,19 @@ pub(crate) enum Kinds {
     JsonOrForm,
 }
 
-/// The budget for all bodies at once.
-pub(crate) fn budget(limits: &Limits) -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(limits.bodies_bytes_max / UNIT))
+/// The budget for all bodies at once: the units that are left of it. Nobody waits for one.
+pub(crate) struct Budget(AtomicUsize);
+
+impl Budget {
+    pub(crate) fn new(limits: &Limits) -> Arc<Self> {
+        Arc::new(Self(AtomicUsize::new(limits.bodies_bytes_max / UNIT)))
+    }
+
+    /// Whether there were so many units; then they are taken.
+    fn take(&self, units: usize) -> bool {
+        let rest = |left: usize| left.checked_sub(units);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest).is_ok()
+    }
 }
 
 /// What the head of a request says about its body.
@@ -91,13 +101,13 @@ pub(crate) async fn read<B>(
     headers: &mut HeaderMap,
     body: &mut B,
     limits: &Limits,
-    budget: &Arc<Semaphore>,
+    budget: &Arc<Budget>,
     clock: &dyn Clock,
 ) -> Result<Bytes, CallerError>
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let mut share = Share { budget: Arc::clone(budget), held: None, bytes: 0 };
+    let mut share = Share { budget: Arc::clone(budget), units: 0 };
     let mut bytes = receive(body, announced.length, limits, clock, &mut share).await?;
     if let Some(coding) = announced.coding {
         let received = bytes.len();
@@ -128,30 +138,26 @@ impl AsRef<[u8]> for Held {
 
 /// What one request has of the budget.
 struct Share {
-    budget: Arc<Semaphore>,
-    held: Option<OwnedSemaphorePermit>,
-    bytes: usize,
+    budget: Arc<Budget>,
+    units: usize,
 }
 
 impl Share {
     /// Makes sure that the share covers so many bytes.
     fn cover(&mut self, bytes: usize) -> Result<(), CallerError> {
-        if bytes <= self.bytes {
-            return Ok(());
-        }
-        let units = (bytes - self.bytes).div_ceil(UNIT);
-        let more = u32::try_from(units).ok();
-        let more = more.and_then(|units| Arc::clone(&self.budget).try_acquire_many_owned(units).ok());
-        let more = more.ok_or_else(|| {
+        let more = bytes.div_ceil(UNIT).saturating_sub(self.units);
+        if more > 0 && !self.budget.take(more) {
             let message = "This server holds as many request bodies as it may; try again.";
-            CallerError::new(ErrorKind::Busy, message)
-        })?;
-        self.bytes += units * UNIT;
-        match &mut self.held {
-            Some(held) => held.merge(more),
-            None => self.held = Some(more),
+            return Err(CallerError::new(ErrorKind::Busy, message));
         }
+        self.units += more;
         Ok(())
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.budget.0.fetch_add(self.units, Ordering::Relaxed);
     }
 }
 

@@ -12,9 +12,8 @@ use std::{
 use arc_swap::ArcSwap;
 use standin_conductor::Conductor;
 use standin_core::Clock;
-use tokio::sync::Semaphore;
 
-use crate::{body, ids::RequestIds, keys::Keyring, limits::Limits, tls::Tls};
+use crate::{body::Budget, ids::RequestIds, keys::Keyring, limits::Limits, tls::Tls};
 
 /// One gateway behind one or several listeners.
 pub struct Site {
@@ -24,7 +23,7 @@ pub struct Site {
     pub(crate) ids: RequestIds,
     pub(crate) limits: Limits,
     pub(crate) tls: Option<Arc<Tls>>,
-    pub(crate) bodies: Arc<Semaphore>,
+    pub(crate) bodies: Arc<Budget>,
     /// Seconds since 1970 when the process began: what lists give as the age of a model.
     pub(crate) created: i64,
     is_open: AtomicBool,
@@ -49,7 +48,7 @@ impl Site {
             ids,
             limits,
             tls: None,
-            bodies: body::budget(&limits),
+            bodies: Budget::new(&limits),
             created: i64::try_from(since.as_secs()).unwrap_or(0),
             is_open: AtomicBool::new(true),
             is_cut: AtomicBool::new(false),
