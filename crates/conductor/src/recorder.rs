@@ -39,6 +39,8 @@ pub(crate) struct Recorder {
     failed: Option<Box<FailedAttempt>>,
     began: Moment,
     began_wall: SystemTime,
+    /// When the last attempt was over.
+    settled: Moment,
     ending: Option<Ending>,
     usage: Usage,
     overdue: Option<std::pin::Pin<Box<tokio::time::Sleep>>>,
@@ -65,6 +67,7 @@ impl Recorder {
             failed: None,
             began,
             began_wall,
+            settled: began,
             ending: None,
             usage: Usage::default(),
             overdue: None,
@@ -111,8 +114,8 @@ impl Recorder {
     /// The attempt is over, for better or worse.
     pub(crate) fn settle(&mut self, outcome: Outcome) {
         if let Some(admission) = self.admission.take() {
-            let now = self.shared.clock.now();
-            settle(&mut self.run, &self.snapshot.session, admission, now, outcome);
+            self.settled = self.shared.clock.now();
+            settle(&mut self.run, &self.snapshot.session, admission, self.settled, outcome);
         }
     }
 
@@ -208,7 +211,9 @@ impl Drop for Recorder {
     fn drop(&mut self) {
         self.settle(Outcome::Abandoned);
         let ending = self.ending.take().unwrap_or(Ending::CallerLeft);
-        let elapsed = self.shared.clock.now().since(self.began);
+        // What was served was over with its last attempt.
+        let over = if ending == Ending::Served { self.settled } else { self.shared.clock.now() };
+        let elapsed = over.since(self.began);
         self.decided(log::end(&ending), Duration::ZERO);
         log::request(&self.request, &self.run, &ending, &self.usage, elapsed);
         self.shared.stories.keep(Story {

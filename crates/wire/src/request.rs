@@ -112,7 +112,7 @@ fn model_name(raw: &[u8]) -> Result<Arc<str>, BadRequest> {
 /// The text of a JSON string; most have no escape, and are taken as they stand.
 fn text_of(raw: &[u8]) -> Option<Cow<'_, str>> {
     match raw.strip_prefix(b"\"")?.strip_suffix(b"\"")? {
-        plain if !plain.contains(&b'\\') => std::str::from_utf8(plain).ok().map(Cow::Borrowed),
+        plain if memchr::memchr(b'\\', plain).is_none() => std::str::from_utf8(plain).ok().map(Cow::Borrowed),
         _ => serde_json::from_slice(raw).ok().map(Cow::Owned),
     }
 }

@@ -196,13 +196,18 @@ impl<'a> Scanner<'a> {
 
     /// Takes a key and its colon.
     fn key(&mut self) -> Result<&'a [u8], Broken> {
-        if !self.takes(b'"') {
+        if self.peek() != Some(b'"') {
             return Err(Broken);
         }
+        self.at += 1;
         let start = self.at;
         self.string()?;
-        let key = &self.text[start..self.at - 1];
-        if self.takes(b':') { Ok(key) } else { Err(Broken) }
+        let end = self.at - 1;
+        if self.peek() != Some(b':') {
+            return Err(Broken);
+        }
+        self.at += 1;
+        Ok(&self.text[start..end])
     }
 
     fn word(&mut self, rest: &[u8]) -> Result<(), Broken> {
