@@ -2,7 +2,7 @@
 //!
 //! It decides what an answer is worth, never what to do next: that is the policy's.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, mem};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
@@ -104,15 +104,15 @@ impl Judge<'_> {
             Err(error) => return Looked::Over(Attempted::failed(self.broke(&error))),
         };
         match body {
-            ReplyBody::Whole(body) if status.is_success() => Looked::Over(self.whole(status, &headers, body)),
+            ReplyBody::Whole(body) if status.is_success() => Looked::Over(self.whole(status, headers, body)),
             ReplyBody::Whole(body) => Looked::Over(Attempted::failed(self.refused(status, headers, body))),
             ReplyBody::Stream(stream) => Looked::Streams(headers, stream),
         }
     }
 
-    fn whole(&self, status: StatusCode, headers: &HeaderMap, body: Bytes) -> Attempted {
+    fn whole(&self, status: StatusCode, headers: HeaderMap, body: Bytes) -> Attempted {
         if self.request.is_streaming {
-            return Attempted::failed(self.not_a_stream(headers, &body));
+            return Attempted::failed(self.not_a_stream(&headers, &body));
         }
         match standin_wire::read_reply(self.request.dialect, self.request.operation, &body) {
             WholeReply::Complete { model_span, usage, kept_as } => {
@@ -122,12 +122,12 @@ impl Judge<'_> {
                 };
                 Attempted::Whole { status, headers: relay_headers(headers), body, usage, kept_as }
             }
-            WholeReply::ErrorInside => Attempted::failed(self.inside(headers, &body, Transport::Body200)),
+            WholeReply::ErrorInside => Attempted::failed(self.inside(&headers, &body, Transport::Body200)),
             WholeReply::Empty => {
                 Attempted::failed(self.malformed("wire/empty-completion", "an empty completion", &body))
             }
             WholeReply::NotTheDialect(_) if standin_classify::looks_like_error(&body) => {
-                Attempted::failed(self.inside(headers, &body, Transport::Body200))
+                Attempted::failed(self.inside(&headers, &body, Transport::Body200))
             }
             WholeReply::NotTheDialect(what) => {
                 Attempted::failed(self.malformed("wire/not-the-dialect", what, &body))
@@ -146,7 +146,7 @@ impl Judge<'_> {
     /// Holds lifecycle frames back until something is said: only then is the answer this attempt's.
     pub(crate) async fn first_content(
         &self,
-        headers: &HeaderMap,
+        headers: &mut HeaderMap,
         mut stream: Box<dyn FrameStream>,
         limits: HoldLimits,
     ) -> Attempted {
@@ -168,12 +168,20 @@ impl Judge<'_> {
                     };
                     held.push_back(frame);
                     if commits {
-                        return Attempted::Stream { headers: self.stream_headers(headers), held, stream };
+                        return Attempted::Stream {
+                            headers: self.stream_headers(mem::take(headers)),
+                            held,
+                            stream,
+                        };
                     }
                 }
                 Some(Err(error)) => break StreamFault::Broke(error),
                 None if stream.is_complete() && !stream.is_empty() => {
-                    return Attempted::Stream { headers: self.stream_headers(headers), held, stream };
+                    return Attempted::Stream {
+                        headers: self.stream_headers(mem::take(headers)),
+                        held,
+                        stream,
+                    };
                 }
                 None => break StreamFault::CutShort,
             }
@@ -182,7 +190,7 @@ impl Judge<'_> {
     }
 
     /// What the caller may see of an upstream's headers; the content type is that of what the caller gets.
-    fn stream_headers(&self, headers: &HeaderMap) -> HeaderMap {
+    fn stream_headers(&self, headers: HeaderMap) -> HeaderMap {
         let mut relayed = relay_headers(headers);
         let content_type = self.request.stream_form().content_type();
         relayed.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(content_type));

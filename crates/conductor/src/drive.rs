@@ -156,11 +156,11 @@ impl Drive {
                 Ok(()) => executor.send(&request.call, model).await,
                 Err(error) => Err(error),
             };
-            let (headers, stream) = match judge.look(sent) {
+            let (mut headers, stream) = match judge.look(sent) {
                 Looked::Over(attempted) => return attempted,
                 Looked::Streams(headers, stream) => (headers, stream),
             };
-            judge.first_content(&headers, stream, limits).await
+            judge.first_content(&mut headers, stream, limits).await
         });
         match self.recorder.deadline {
             None => Some(whole.await),

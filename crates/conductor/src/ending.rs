@@ -99,7 +99,7 @@ impl Refusal {
         if matches!(said.status, 400 | 404 | 409 | 413 | 415 | 422) {
             self.error.status = Some(status.as_u16());
             self.error.verbatim = Some(body.clone());
-            self.headers = relay_headers(headers);
+            self.headers = relay_headers(headers.clone());
         }
     }
 

@@ -2,6 +2,8 @@
 //!
 //! The lists of one provider family are its executor's; here stand the rules that hold for all of them.
 
+use std::mem;
+
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{CONNECTION, CONTENT_TYPE},
@@ -68,23 +70,38 @@ pub fn copy_allowed(from: &HeaderMap, allowed: &[HeaderName], to: &mut HeaderMap
 /// Everything else stays here: cookies, transport advice about another host, account ids, framing, and encodings
 /// that say nothing about the bytes we send.
 #[must_use]
-pub fn relay_headers(from: &HeaderMap) -> HeaderMap {
+pub fn relay_headers(from: HeaderMap) -> HeaderMap {
     let mut to = HeaderMap::with_capacity(from.len().min(RELAYED_USUAL));
-    let names_some = from.contains_key(CONNECTION);
-    let mut best_id: Option<(usize, &HeaderValue)> = None;
+    let for_this_hop: Vec<HeaderValue> = from.get_all(CONNECTION).iter().cloned().collect();
+    let mut best_id: Option<(usize, HeaderValue)> = None;
+    // The latest one, as long as another value of the same name may follow. Names and values are moved: a copy costs
+    // more than all the rest, because hyper has made most of them on their own.
+    let mut latest: Option<(HeaderName, HeaderValue)> = None;
     for (name, value) in from {
-        if is_relayed(name) {
-            if !(names_some && is_for_this_hop(from, name)) {
-                to.append(name.clone(), value.clone());
+        let Some(name) = name else {
+            if let Some((name, before)) = &mut latest {
+                to.append(name.clone(), mem::replace(before, value));
             }
-        } else if let Some(rank) = REQUEST_IDS.iter().position(|known| known == name)
-            && best_id.is_none_or(|(other, _)| rank < other)
+            continue;
+        };
+        if let Some((name, value)) = latest.take() {
+            to.append(name, value);
+        }
+        if is_relayed(&name) {
+            if !for_this_hop.iter().any(|named| names(named, &name)) {
+                latest = Some((name, value));
+            }
+        } else if let Some(rank) = REQUEST_IDS.iter().position(|known| *known == name)
+            && best_id.as_ref().is_none_or(|(other, _)| rank < *other)
         {
             best_id = Some((rank, value));
         }
     }
+    if let Some((name, value)) = latest {
+        to.append(name, value);
+    }
     if let Some((_, id)) = best_id {
-        to.insert(UPSTREAM_REQUEST_ID, id.clone());
+        to.insert(UPSTREAM_REQUEST_ID, id);
     }
     to
 }
@@ -94,11 +111,13 @@ fn is_relayed(name: &HeaderName) -> bool {
 }
 
 fn is_for_this_hop(headers: &HeaderMap, name: &HeaderName) -> bool {
-    let names_it = |value: &HeaderValue| {
-        let mut tokens = value.as_bytes().split(|byte| *byte == b',');
-        tokens.any(|token| token.trim_ascii().eq_ignore_ascii_case(name.as_str().as_bytes()))
-    };
-    headers.get_all(CONNECTION).iter().any(names_it)
+    headers.get_all(CONNECTION).iter().any(|value| names(value, name))
+}
+
+/// Whether a value of `connection` names a header.
+fn names(connection: &HeaderValue, name: &HeaderName) -> bool {
+    let mut tokens = connection.as_bytes().split(|byte| *byte == b',');
+    tokens.any(|token| token.trim_ascii().eq_ignore_ascii_case(name.as_str().as_bytes()))
 }
 
 #[cfg(test)]
@@ -112,7 +131,7 @@ mod tests {
         pairs.iter().map(pair).collect()
     }
 
-    fn names(map: &HeaderMap) -> Vec<&str> {
+    fn sorted(map: &HeaderMap) -> Vec<&str> {
         let mut names: Vec<_> = map.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
         names
@@ -134,9 +153,9 @@ mod tests {
             ("x-request-id", "req_theirs"),
             ("server", "cloudflare"),
         ]);
-        let relayed = relay_headers(&reply);
+        let relayed = relay_headers(reply);
         assert_eq!(
-            names(&relayed),
+            sorted(&relayed),
             ["content-type", "openai-processing-ms", "x-ratelimit-remaining-tokens", "x-upstream-request-id"]
         );
         assert_eq!(relayed["x-upstream-request-id"], "req_theirs");
@@ -151,7 +170,37 @@ mod tests {
 
         let reply =
             headers(&[("connection", "x-codex-plan"), ("x-codex-plan", "pro"), ("keep-alive", "timeout=5")]);
-        assert!(relay_headers(&reply).is_empty());
+        assert!(relay_headers(reply).is_empty());
+    }
+
+    #[test]
+    fn every_value_of_a_header_is_relayed_and_the_best_id_is_one_value() {
+        let pair = |(name, value): (&'static str, &'static str)| {
+            (HeaderName::from_static(name), HeaderValue::from_static(value))
+        };
+        let mut reply = HeaderMap::new();
+        for (name, value) in [
+            ("request-id", "worse"),
+            ("x-codex-a", "1"),
+            ("server", "s"),
+            ("server", "t"),
+            ("x-codex-a", "2"),
+            ("x-request-id", "best"),
+            ("x-request-id", "second"),
+            ("x-codex-b", "3"),
+            ("x-codex-a", "4"),
+            ("set-cookie", "5"),
+        ]
+        .map(pair)
+        {
+            reply.append(name, value);
+        }
+        let relayed = relay_headers(reply);
+        let all =
+            |name: &str| relayed.get_all(name).iter().map(HeaderValue::as_bytes).collect::<Vec<_>>().concat();
+        assert_eq!(sorted(&relayed), ["x-codex-a", "x-codex-b", "x-upstream-request-id"]);
+        assert_eq!((all("x-codex-a"), all("x-codex-b")), (b"124".to_vec(), b"3".to_vec()));
+        assert_eq!(all("x-upstream-request-id"), b"best");
     }
 
     #[test]
