@@ -59,7 +59,7 @@ impl Refusal {
     fn plain(request: &Request, kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
             dialect: request.call.dialect,
-            request_id: request.call.request_id.clone(),
+            request_id: request.call.request_id,
             error: CallerError::new(kind, message),
             headers: HeaderMap::new(),
         }

@@ -107,7 +107,7 @@ impl Recorder {
             model: call.model.clone(),
             is_streaming: call.is_streaming,
             headers: HeaderMap::new(),
-            request_id: call.request_id.clone(),
+            request_id: call.request_id,
         });
     }
 
@@ -217,7 +217,7 @@ impl Drop for Recorder {
         self.decided(log::end(&ending), Duration::ZERO);
         log::request(&self.request, &self.run, &ending, &self.usage, elapsed);
         self.shared.stories.keep(Story {
-            id: self.request.call.request_id.clone(),
+            id: self.request.call.request_id,
             model: self.request.call.model.clone(),
             began: self.began_wall,
             elapsed,

@@ -70,10 +70,6 @@ name! {
     /// The operator's name for one caller, as its key says who it is.
     ClientId
 }
-name! {
-    /// Our id of one request, shown to the caller as `x-request-id`.
-    RequestId
-}
 
 /// One concrete place a request can go. Suspensions are keyed by this, not by the alias.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -11,6 +11,7 @@ mod limits;
 mod memory;
 mod operation;
 mod outcome;
+mod request_id;
 mod scope;
 mod secret;
 mod suspension;
@@ -18,14 +19,13 @@ mod verdict;
 
 pub use class::{ErrorClass, UnknownClass};
 pub use clock::{Clock, Moment};
-pub use id::{
-    Candidate, ClientId, CredentialId, EndpointId, ModelAlias, RequestId, UpstreamId, UpstreamModel,
-};
+pub use id::{Candidate, ClientId, CredentialId, EndpointId, ModelAlias, UpstreamId, UpstreamModel};
 pub use layout::{CandidateRow, CredentialRow, Layout, ModelRow, Ring, RingKey, Rows, Slot};
 pub use limits::{BudgetRate, Limits};
 pub use memory::{AffinityKey, Blame, Claim, Entry, Gate, Healing, Manner, Memory, Refusal, Turn, View};
 pub use operation::{Dialect, Operation};
 pub use outcome::{CUT_SHORT, Evidence, Failure, Outcome, Progress};
+pub use request_id::RequestId;
 pub use scope::{Scope, ScopeKey};
 pub use secret::Secret;
 pub use suspension::Suspension;

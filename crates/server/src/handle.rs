@@ -114,7 +114,7 @@ fn mark(
     let headers = reply.headers_mut();
     for name in id_headers(dialect) {
         // Not one value for all of them: nearly always there is one name, and a second hand on a value costs more.
-        if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+        if let Ok(value) = HeaderValue::from_bytes(id.as_bytes()) {
             headers.insert(name, value);
         }
     }
@@ -266,7 +266,7 @@ fn understood(
         model: ModelAlias::new(model),
         is_streaming: asked.is_streaming.unwrap_or(is_streaming),
         headers: std::mem::take(&mut parts.headers),
-        request_id: id.clone(),
+        request_id: *id,
     };
     Ok(standin_conductor::Request {
         call: Arc::new(call),

@@ -27,7 +27,7 @@ impl RequestIds {
             let nibble = usize::try_from((spread >> (60 - 4 * at)) & 15).unwrap_or(0);
             *place = b"0123456789abcdef"[nibble];
         }
-        RequestId::new(std::str::from_utf8(&text).unwrap_or_default())
+        RequestId::new(text)
     }
 }
 

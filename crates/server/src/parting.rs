@@ -100,7 +100,7 @@ impl Departing {
     ) -> Self {
         let is_whole = body.size_hint().exact().is_some();
         let last_words =
-            (!is_whole).then(|| Box::new(LastWords { site: Arc::clone(site), dialect, id: id.clone() }));
+            (!is_whole).then(|| Box::new(LastWords { site: Arc::clone(site), dialect, id: *id }));
         let turn = Turn::current().filter(|_| !body.is_end_stream());
         if let Some(turn) = &turn {
             turn.is_callers();

@@ -58,7 +58,7 @@ impl Unheard {
             words.extend_from_slice(b"\r\n");
         };
         rendered.headers.iter().for_each(|(name, value)| header(name.as_str(), value.as_bytes()));
-        id_headers(dialect).for_each(|name| header(name.as_str(), id.as_str().as_bytes()));
+        id_headers(dialect).for_each(|name| header(name.as_str(), id.as_bytes()));
         header("content-length", length.as_bytes());
         header("connection", b"close");
         if let Some(date) = date(bytes) {

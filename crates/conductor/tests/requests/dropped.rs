@@ -142,7 +142,7 @@ async fn d1_d7_a_request_dropped_at_any_await_point_leaks_nothing_and_records_no
         if dice.roll(4) == 0 {
             request.timeout = Some(Duration::from_millis(1 + dice.roll(5_000)));
         }
-        let id = request.call.request_id.clone();
+        let id = request.call.request_id;
         let (reads, polls) = (dice.roll(5) > 0, dice.roll(12));
         match leave_after(&stage, life(&stage, request, reads), polls).await {
             Run::Stayed => stayed += 1,

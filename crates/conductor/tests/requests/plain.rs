@@ -82,7 +82,7 @@ async fn a_dry_run_names_the_whole_order_and_why_some_are_passed_by_and_changes_
 async fn every_decision_can_be_read_by_the_request_id() {
     let stage = Stage::new(vec![vec![Act::Reply(400, UNSUPPORTED)], vec![Act::Reply(200, SERVED)]]);
     let request = stage.request(false);
-    let id = request.call.request_id.clone();
+    let id = request.call.request_id;
     let _ = stage.conductor.run(request).await;
     let story = stage.conductor.story(&id).unwrap();
     let told = serde_json::to_string(&*story).unwrap();
