@@ -31,6 +31,7 @@ mod stream;
 mod top;
 mod usage;
 mod value;
+mod written;
 
 pub use conversation::session_after;
 pub use count::token_count;

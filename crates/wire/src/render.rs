@@ -4,19 +4,17 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
-use serde::Serialize;
 use serde_json::{Value, json};
-use standin_core::{Dialect, ErrorClass};
+use standin_core::Dialect;
 
 use crate::{
     error::{CallerError, ErrorKind},
     form::{StreamForm, StreamTail},
+    written::Written,
 };
 
 /// Longest wait that is put into a header: many clients sleep through it without a word to their user.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(30);
-/// Bytes that the JSON of an error usually fits into.
-const BODY_ROOM: usize = 512;
 /// Bytes of upstream wording that are passed on.
 const WORDS_BYTES_MAX: usize = 2048;
 
@@ -112,93 +110,46 @@ fn status(dialect: Dialect, error: &CallerError) -> StatusCode {
 fn body(dialect: Dialect, error: &CallerError, request_id: &str) -> String {
     match dialect {
         Dialect::OpenaiChat | Dialect::OpenaiResponses => openai_body(error, error.kind.openai().1),
-        Dialect::AnthropicMessages => {
-            let (kind, message) = (error.kind.anthropic().1, words(&error.message));
-            let error = AnthropicError { kind, message, wait: Wait::of(error) };
-            written(&Anthropic { error, request_id, kind: "error" })
-        }
+        Dialect::AnthropicMessages => Written::object(|json| {
+            json.nested("error", |json| {
+                json.text("type", error.kind.anthropic().1);
+                json.text("message", words(&error.message));
+                wait(json, error);
+            });
+            json.text("request_id", request_id);
+            json.text("type", "error");
+        }),
         Dialect::Gemini => gemini_body(error).to_string(),
     }
 }
 
 fn openai_body(error: &CallerError, kind: &str) -> String {
-    let message = words(&error.message);
-    let code = error.code.as_deref().unwrap_or(error.kind.openai().2);
-    let param = error.param.as_deref();
-    written(&Openai { error: OpenaiError { message, kind, param, code, wait: Wait::of(error) } })
-}
-
-fn written(shape: &impl Serialize) -> String {
-    let mut text = Vec::with_capacity(BODY_ROOM);
-    // Text, numbers and named fields can always be written.
-    let _written = serde_json::to_writer(&mut text, shape);
-    String::from_utf8(text).unwrap_or_default()
-}
-
-#[derive(Serialize)]
-struct Openai<'e> {
-    error: OpenaiError<'e>,
-}
-
-#[derive(Serialize)]
-struct OpenaiError<'e> {
-    message: &'e str,
-    #[serde(rename = "type")]
-    kind: &'e str,
-    param: Option<&'e str>,
-    code: &'e str,
-    #[serde(flatten)]
-    wait: Wait<'e>,
-}
-
-#[derive(Serialize)]
-struct Anthropic<'e> {
-    error: AnthropicError<'e>,
-    request_id: &'e str,
-    #[serde(rename = "type")]
-    kind: &'e str,
-}
-
-#[derive(Serialize)]
-struct AnthropicError<'e> {
-    #[serde(rename = "type")]
-    kind: &'e str,
-    message: &'e str,
-    #[serde(flatten)]
-    wait: Wait<'e>,
+    Written::object(|json| {
+        json.nested("error", |json| {
+            json.text("message", words(&error.message));
+            json.text("type", kind);
+            json.text("param", error.param.as_deref());
+            json.text("code", error.code.as_deref().unwrap_or(error.kind.openai().2));
+            wait(json, error);
+        });
+    })
 }
 
 /// When it is worth trying again, and what stands behind it.
-#[derive(Serialize)]
-struct Wait<'e> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry_after_seconds: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry_at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cause: Option<Cause<'e>>,
-}
-
-#[derive(Serialize)]
-struct Cause<'e> {
-    class: ErrorClass,
-    status: u16,
-    message: &'e str,
-}
-
-impl<'e> Wait<'e> {
-    fn of(error: &'e CallerError) -> Self {
-        let seconds = |wait: Duration| u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u64::MAX);
-        let cause = error.cause.as_ref();
-        Self {
-            retry_after_seconds: error.retry_after.map(seconds),
-            retry_at: error.retry_at.and_then(rfc3339),
-            cause: cause.map(|cause| Cause {
-                class: cause.class,
-                status: cause.status,
-                message: words(&cause.message),
-            }),
-        }
+fn wait(json: &mut Written, error: &CallerError) {
+    if let Some(wait) = error.retry_after {
+        let seconds = u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u64::MAX);
+        json.number("retry_after_seconds", seconds);
+    }
+    if let Some(at) = error.retry_at.and_then(rfc3339) {
+        json.text("retry_at", at.as_str());
+    }
+    if let Some(cause) = &error.cause {
+        json.nested("cause", |json| {
+            json.text("class", cause.class.as_str());
+            json.number("status", cause.status.into());
+            json.text("message", words(&cause.message));
+        });
     }
 }
 
@@ -271,6 +222,8 @@ fn number(name: HeaderName, value: u128) -> Option<(HeaderName, HeaderValue)> {
 
 #[cfg(test)]
 mod tests {
+    use standin_core::ErrorClass;
+
     use super::*;
     use crate::ErrorCause;
 

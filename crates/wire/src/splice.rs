@@ -42,10 +42,20 @@ fn is_plain(text: &str) -> bool {
 
 /// `text` as a JSON string.
 pub(crate) fn quoted(text: &str) -> String {
+    let mut json = String::with_capacity(text.len() + 2);
+    quote(&mut json, text);
+    json
+}
+
+/// Adds `text` as a JSON string.
+pub(crate) fn quote(json: &mut String, text: &str) {
     if is_plain(text) {
-        return ["\"", text, "\""].concat();
+        json.push('"');
+        json.push_str(text);
+        json.push('"');
+    } else {
+        json.push_str(&serde_json::Value::from(text).to_string());
     }
-    serde_json::Value::from(text).to_string()
 }
 
 #[cfg(test)]
