@@ -101,7 +101,7 @@ pub fn relay_headers(from: HeaderMap) -> HeaderMap {
         to.append(name, value);
     }
     if let Some((_, id)) = best_id {
-        to.insert(UPSTREAM_REQUEST_ID, id);
+        to.append(UPSTREAM_REQUEST_ID, id);
     }
     to
 }

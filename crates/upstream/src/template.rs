@@ -120,7 +120,9 @@ impl Template {
             Wanted::Whole => self.whole.clone(),
             Wanted::Stream => self.stream.clone(),
         };
-        headers.insert(CONTENT_LENGTH, number(body.remaining()));
+        if let Some(length) = headers.get_mut(CONTENT_LENGTH) {
+            *length = number(body.remaining());
+        }
         copy_allowed(caller, allowed, &mut headers);
         for (name, value) in self.defaults {
             headers.entry(name).or_insert(HeaderValue::from_static(value));
