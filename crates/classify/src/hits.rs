@@ -5,7 +5,7 @@
 use crate::{
     index::{Chain, Index, SLOTS, SPELLING_BYTES_MAX, Sizes, Slot, Spelling, Tail},
     matching::Candidates,
-    rule::{RULES, Rule},
+    rule::RULES,
 };
 
 /// Bytes that `..` in a phrase may stand for.
@@ -99,8 +99,13 @@ impl Hits {
         let settled =
             |all: &[u32], tail: u16| all.get(usize::from(tail)).is_none_or(|round| *round == self.round);
         // Most of what stands in a text was said before, or carries on nothing that was begun.
-        if !settled(&self.settled, spelling.whole) || spelling.before & self.begun_bits != 0 {
-            self.say(index, spelling, place);
+        if !settled(&self.settled, spelling.whole)
+            && let Some(whole) = index.tails(spelling).first()
+        {
+            self.complete(index, *whole, (place.start, place.end));
+        }
+        if spelling.before & self.begun_bits != 0 {
+            self.say(index, index.tails(spelling), place);
         }
         for link in index.links(spelling) {
             let start = match link.before {
@@ -118,14 +123,13 @@ impl Hits {
         }
     }
 
-    /// Notes what phrases a spelling at `place` completes.
+    /// Notes what phrases a spelling at `place` completes behind what was begun.
     #[inline(never)]
-    fn say(&mut self, index: &Index, spelling: &Spelling, place: Place) {
-        for tail in index.tails(spelling) {
+    fn say(&mut self, index: &Index, tails: &[Tail], place: Place) {
+        for tail in tails {
             let settled = self.settled.get(usize::from(tail.number));
             if settled.is_some_and(|round| *round != self.round)
-                && let Some(start) =
-                    tail.before.map_or(Some(place.start), |chain| self.carry_on(chain, place))
+                && let Some(start) = tail.before.and_then(|chain| self.carry_on(chain, place))
             {
                 self.complete(index, *tail, (start, place.end));
             }
@@ -143,9 +147,8 @@ impl Hits {
                 continue;
             }
             *hit = Hit { round: self.round, pattern: said.pattern, start, end };
-            let rule = condition / SLOTS;
-            if calls(&RULES[rule], condition % SLOTS) {
-                self.touched.add(rule);
+            if said.calls {
+                self.touched.add(condition / SLOTS);
             }
         }
         self.settled[usize::from(tail.number)] = self.round;
@@ -168,11 +171,6 @@ impl Hits {
     }
 }
 
-/// Whether a condition makes its rule worth asking: the first one of a rule does.
-fn calls(rule: &Rule, slot: usize) -> bool {
-    slot == Slot::Text as usize || slot == Slot::Words as usize && rule.text.is_empty()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,8 +189,9 @@ mod tests {
     fn noted(spellings: &[Said]) -> (Index, Hits) {
         let (mut index, mut sizes) = (Index::default(), Sizes { chains: 1, ..Sizes::default() });
         for (ends, links) in spellings {
-            let end =
-                |(before, pattern): &(_, u16)| (*before, End { condition: CONDITION, pattern: *pattern });
+            let end = |(before, pattern): &(_, u16)| {
+                (*before, End { condition: CONDITION, pattern: *pattern, calls: true })
+            };
             let link = |chain: &Chain| (0, Link { before: None, chain: *chain });
             let parts =
                 Parts { ends: ends.iter().map(end).collect(), links: links.iter().map(link).collect() };

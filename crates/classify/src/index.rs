@@ -85,6 +85,8 @@ pub(crate) struct End {
     pub(crate) condition: u16,
     /// Which phrase of the condition.
     pub(crate) pattern: u16,
+    /// Whether the condition makes its rule worth asking: the first one of a rule does.
+    pub(crate) calls: bool,
 }
 
 /// One spelling, as far as one kind of text is concerned.
@@ -150,7 +152,9 @@ impl Index {
                         before = Some(chain);
                     }
                     let condition = u16::try_from(slot.of(rule)).ok()?;
-                    let end = End { condition, pattern: u16::try_from(pattern).ok()? };
+                    let pattern = u16::try_from(pattern).ok()?;
+                    let calls = slot == Slot::Text || slot == Slot::Words && found.text.is_empty();
+                    let end = End { condition, pattern, calls };
                     for atom in *last {
                         parts[usize::from(*atom)].ends.push((before, end));
                     }
@@ -209,7 +213,7 @@ impl Index {
         self.spellings.get(number)
     }
 
-    /// What a spelling completes.
+    /// What a spelling completes; the one that is a whole phrase comes first.
     #[inline]
     pub(crate) fn tails(&self, spelling: &Spelling) -> &[Tail] {
         spelling.tails.of(&self.tails)
