@@ -150,10 +150,9 @@ fn eventful(near: &Near<'_>, starts: &[Start]) -> u8x16 {
     let (before, before_that) = (near.back(1), near.back(2));
     let (small_here, small_before, small_before_that) = (small(here), small(before), small(before_that));
     let links = is(here, b'-') | (is(before, b':') | is(before, b'/')) & !is(here, b' ');
-    let quotes = is(here, b'\'') | is(here, b'"') | is(here, b'`');
-    // With what deletes comes `_`.
+    // With what deletes comes `_`, and with quotes behind `@` whatever else stands there.
     let signs = is(small_here, 0x7f)
-        | quotes & is(before, b'@')
+        | is(before, b'@')
         | is(here, b' ') & is(before, b' ')
         | within(here, 0, b' ' - 1);
     // `model`, `deployment`.
