@@ -1,7 +1,7 @@
 //! HTTP/2: requests side by side on one connection, within the limits that are advised for an edge.
 
 use std::{
-    pin::pin,
+    pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -71,22 +71,27 @@ impl Drop for Begun {
 }
 
 /// Serves one connection.
-pub(crate) async fn multiplexed<S>(guard: Guard<S>, site: Arc<Site>, mut phase: watch::Receiver<Phase>)
+pub(crate) fn multiplexed<S>(
+    guard: Guard<S>,
+    site: Arc<Site>,
+    mut phase: watch::Receiver<Phase>,
+) -> impl Future<Output = ()> + Send
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let limits = site.limits;
     let streams = Streams::new(limits.stall_max);
     let tally = Arc::new(Tally::default());
-    let service = service_fn(|request: Request<Incoming>| {
-        let (site, begun) = (Arc::clone(&site), tally.begin());
+    let counted = Arc::clone(&tally);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (site, begun) = (Arc::clone(&site), counted.begin());
         async move {
             let reply = handle(site, request, None, None).await;
             begun.answered();
             reply
         }
     });
-    let served = http2::Builder::new(streams.clone())
+    let mut served = http2::Builder::new(streams.clone())
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.streams_max)
         .max_pending_accept_reset_streams(RESETS_PENDING_MAX)
@@ -97,36 +102,38 @@ where
         .max_header_list_size(u32::try_from(limits.head_bytes_max).unwrap_or(u32::MAX))
         .keep_alive_interval(limits.keep_alive_max)
         .serve_connection(TokioIo::new(guard), service);
-    let mut served = pin!(served);
-    // Looked at rarely, and moved closer once the connection was told to leave.
-    let mut look = pin!(sleep(limits.keep_alive_max));
-    let (mut known, mut is_leaving) = (0, false);
-    loop {
-        tokio::select! {
-            biased;
-            ended = served.as_mut() => return log(ended),
-            told = phase.changed() => match told.map(|()| *phase.borrow_and_update()) {
-                Ok(Phase::Open) => {}
-                Ok(Phase::Draining) => is_leaving = true,
-                Ok(Phase::Cut) => streams.cut(),
-                Err(_) => return,
-            },
-            () = tally.is_suspect.notified() => {
-                return tracing::info!("a caller takes back most of what it asks for: its connection is closed");
-            }
-            () = look.as_mut() => {
-                let begun = tally.begun.load(Ordering::Relaxed);
-                let is_idle = streams.are_done() && std::mem::replace(&mut known, begun) == begun;
-                if is_idle && is_leaving {
-                    return;
+    // A block and no function of its own, and nothing moved within it: every connection has room for what is kept twice.
+    async move {
+        // Looked at rarely, and moved closer once the connection was told to leave.
+        let mut look = pin!(sleep(limits.keep_alive_max));
+        let (mut known, mut is_leaving) = (0, false);
+        loop {
+            tokio::select! {
+                biased;
+                ended = &mut served => return log(ended),
+                told = phase.changed() => match told.map(|()| *phase.borrow_and_update()) {
+                    Ok(Phase::Open) => {}
+                    Ok(Phase::Draining) => is_leaving = true,
+                    Ok(Phase::Cut) => streams.cut(),
+                    Err(_) => return,
+                },
+                () = tally.is_suspect.notified() => {
+                    return tracing::info!("a caller takes back most of what it asks for: its connection is closed");
                 }
-                is_leaving |= is_idle;
-                look.set(sleep(limits.keep_alive_max));
+                () = look.as_mut() => {
+                    let begun = tally.begun.load(Ordering::Relaxed);
+                    let is_idle = streams.are_done() && std::mem::replace(&mut known, begun) == begun;
+                    if is_idle && is_leaving {
+                        return;
+                    }
+                    is_leaving |= is_idle;
+                    look.set(sleep(limits.keep_alive_max));
+                }
             }
-        }
-        if is_leaving {
-            served.as_mut().graceful_shutdown();
-            look.set(sleep(LEAVE_MAX));
+            if is_leaving {
+                Pin::new(&mut served).graceful_shutdown();
+                look.set(sleep(LEAVE_MAX));
+            }
         }
     }
 }
