@@ -74,8 +74,8 @@ pub fn relay_headers(from: HeaderMap) -> HeaderMap {
     let mut to = HeaderMap::with_capacity(from.len().min(RELAYED_USUAL));
     let for_this_hop: Vec<HeaderValue> = from.get_all(CONNECTION).iter().cloned().collect();
     let mut best_id: Option<(usize, HeaderValue)> = None;
-    // The latest one, as long as another value of the same name may follow. Names and values are moved: a copy costs
-    // more than all the rest, because hyper has made most of them on their own.
+    // The latest one, as long as another value of the same name may follow. Names are moved: the first copy of one that
+    // hyper has made needs a box of its own, and most headers about limits have such names.
     let mut latest: Option<(HeaderName, HeaderValue)> = None;
     for (name, value) in from {
         let Some(name) = name else {
