@@ -119,6 +119,10 @@ bench *args: measured
 bench-instructions *args: measured
     @ulimit -n "$(ulimit -Hn)"; "{{target}}/release/standin-bench" instructions {{args}}
 
+# Take anew what tells the compiler which paths are hot; belongs to a change of the hot path.
+profile:
+    @ulimit -n "$(ulimit -Hn)"; bench/profile/take.sh "{{target}}"
+
 [private]
 measured:
     cargo build --locked --quiet --release --package proxy --package standin-bench

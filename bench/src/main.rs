@@ -17,6 +17,7 @@ mod standing;
 mod stats;
 mod target;
 mod traffic;
+mod train;
 
 use std::{
     net::SocketAddr,
@@ -34,7 +35,6 @@ use crate::{
     process::Start,
     report::Report,
     rounds::Pace,
-    row::ROWS,
     standing::Effort,
     target::{Kind, Place, Target},
 };
@@ -76,6 +76,12 @@ enum Command {
         #[arg(long)]
         proxy: Option<PathBuf>,
     },
+    /// The work from which the compiler's profile of the product is taken
+    Train {
+        /// The product, built to write down which paths it takes
+        #[arg(long)]
+        proxy: PathBuf,
+    },
     /// The upstream of all measurements
     Mock {
         #[arg(long)]
@@ -96,6 +102,7 @@ fn main() -> anyhow::Result<()> {
         Command::Instructions { quick, update, proxy } => {
             single()?.block_on(instructions::run(quick, update, beside(proxy)?))
         }
+        Command::Train { proxy } => single()?.block_on(train::run(proxy)),
         Command::Mock { listen } => single()?.block_on(async { mock::serve(bind(listen)?).await }),
         Command::Floor { listen, upstream } => {
             // The same runtime that the product has with one worker.
@@ -109,10 +116,8 @@ async fn run(is_quick: bool, proxy: PathBuf) -> anyhow::Result<()> {
     let core = pin(&mut skipped);
     let folder = tempfile::tempdir()?;
     let mock = Mock::start(&Start { log: folder.path().join("mock.log"), ..Start::default() })?;
-    let mut models: Vec<String> = ROWS.iter().map(|row| row.wanted().model()).collect();
+    let mut models = row::models();
     models.push(standing::slow_stream().model());
-    models.sort();
-    models.dedup();
     let place =
         Place { folder: folder.path().to_owned(), proxy, upstream: mock.address, models, credentials: 2 };
     let start = Start { cores: core.map(|core| core.to_string()), ..Start::default() };

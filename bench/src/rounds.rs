@@ -56,7 +56,8 @@ pub(crate) async fn run(targets: &[Target], mock: &Mock, pace: Pace) -> anyhow::
     Ok(samples)
 }
 
-async fn warm(target: &Target) -> anyhow::Result<()> {
+/// Makes a target ready to be measured: connections are there, and what the product has to suspend is suspended.
+pub(crate) async fn warm(target: &Target) -> anyhow::Result<()> {
     let ask = target.ask(ROWS[0].wanted(), ROWS[0].body_bytes);
     load::in_turn(target.address, &ask, WARMING_CALLS).await?;
     if target.kind.is_product() {

@@ -133,6 +133,14 @@ pub(crate) const ROWS: [Row; 8] = [
     },
 ];
 
+/// Every model that a row asks for, once.
+pub(crate) fn models() -> Vec<String> {
+    let mut models: Vec<String> = ROWS.iter().map(|row| row.wanted().model()).collect();
+    models.sort();
+    models.dedup();
+    models
+}
+
 impl Row {
     /// What its requests want from the mock.
     pub(crate) fn wanted(&self) -> Wanted {

@@ -24,6 +24,7 @@ mod lifecycle;
 mod logins;
 mod operator;
 mod privacy;
+mod profile;
 mod python;
 mod readme;
 mod replay;

@@ -1,0 +1,63 @@
+//! The work from which the compiler's profile of the product is taken (`just profile`): the rows of the table, none of
+//! them so often that it drowns the others.
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::Context;
+
+use crate::{
+    load::{self, Streams},
+    mock::Mock,
+    process::Start,
+    rounds,
+    row::{self, Drive, ROWS, SMALL_BYTES},
+    target::{self, Kind, Place, Target},
+};
+
+/// Calls of one row with a small body.
+const SMALL_CALLS: usize = 6_000;
+/// Bytes that the callers of a row with large bodies send: the loops over a large body are hot after a few of them, and
+/// must not make everything that happens once a call look rare.
+const LARGE_BYTES: usize = 2 * 1024 * 1024;
+/// How long streams are read.
+const STREAMING: Duration = Duration::from_secs(3);
+
+/// Puts `proxy` to every kind of work and lets it end in good order, for that is when it writes its profile down.
+pub(crate) async fn run(proxy: PathBuf) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mock = Mock::start(&Start { log: folder.path().join("mock.log"), ..Start::default() })?;
+    let place = Place {
+        folder: folder.path().to_owned(),
+        proxy,
+        upstream: mock.address,
+        models: row::models(),
+        credentials: 2,
+    };
+    // One worker and several are runtimes of different code.
+    for kind in [Kind::Standin, Kind::Pair] {
+        let target = Target::start(kind, &place, &Start::default())?;
+        work(&target).await.with_context(|| format!("work of {kind}"))?;
+        target.process.stop()?;
+    }
+    Ok(())
+}
+
+async fn work(target: &Target) -> anyhow::Result<()> {
+    rounds::warm(target).await?;
+    for row in ROWS.iter().filter(|row| row.is_for(Kind::Standin)) {
+        let ask = target::ask(target.kind, target.address, row.path, row.wanted(), row.body_bytes);
+        match row.drive {
+            Drive::Streams(streams) => {
+                Streams::open(target.address, &ask, streams).await?.measure(None, STREAMING).await?;
+            }
+            Drive::Saturated | Drive::Paced(_) => {
+                let is_small = row.body_bytes <= SMALL_BYTES;
+                let calls = if is_small { SMALL_CALLS } else { LARGE_BYTES / row.body_bytes };
+                load::in_turn(target.address, &ask, u64::try_from(calls)?)
+                    .await
+                    .with_context(|| row.title)?;
+            }
+        }
+    }
+    Ok(())
+}
