@@ -79,14 +79,8 @@ pub(crate) async fn run(is_quick: bool, update: bool, proxy: PathBuf) -> anyhow:
         }
     }
     let folder = tempfile::tempdir()?;
-    let mock = Mock::start(&Start { log: folder.path().join("mock.log"), ..Start::default() })?;
-    let place = Place {
-        folder: folder.path().to_owned(),
-        proxy,
-        upstream: mock.address,
-        models: models(),
-        credentials: 2,
-    };
+    let mock = Mock::start(folder.path())?;
+    let place = Place::new(folder.path(), proxy, &mock, models());
     let mut found: BTreeMap<Kind, Baseline> = BTreeMap::new();
     say(&format!("{:<10}{:<10}{:>14}{:>10}", "", "", "instructions", "syscalls"));
     for case in CASES {

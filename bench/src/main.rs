@@ -115,11 +115,10 @@ async fn run(is_quick: bool, proxy: PathBuf) -> anyhow::Result<()> {
     let (kinds, mut skipped) = target::kinds(&proxy)?;
     let core = pin(&mut skipped);
     let folder = tempfile::tempdir()?;
-    let mock = Mock::start(&Start { log: folder.path().join("mock.log"), ..Start::default() })?;
+    let mock = Mock::start(folder.path())?;
     let mut models = row::models();
     models.push(standing::slow_stream().model());
-    let place =
-        Place { folder: folder.path().to_owned(), proxy, upstream: mock.address, models, credentials: 2 };
+    let place = Place::new(folder.path(), proxy, &mock, models);
     let start = Start { cores: core.map(|core| core.to_string()), ..Start::default() };
 
     let (pace, effort) = if is_quick {

@@ -5,6 +5,7 @@
 use std::{
     convert::Infallible,
     net::SocketAddr,
+    path::Path,
     pin::Pin,
     sync::{
         Arc,
@@ -53,11 +54,12 @@ pub(crate) struct Asked {
 }
 
 impl Mock {
-    /// Starts it.
-    pub(crate) fn start(start: &Start) -> anyhow::Result<Self> {
+    /// Starts it; what it says is kept in `folder`.
+    pub(crate) fn start(folder: &Path) -> anyhow::Result<Self> {
+        let start = Start { log: folder.join("mock.log"), ..Start::default() };
         let address = process::free_address()?;
         let own = std::env::current_exe().context("find this program")?;
-        let mut process = Process::spawn(start, &own, &["mock", "--listen", &address.to_string()])?;
+        let mut process = Process::spawn(&start, &own, &["mock", "--listen", &address.to_string()])?;
         process.wait_until_ready(address).context("wait for the mock")?;
         Ok(Self { address, _process: process })
     }

@@ -14,6 +14,7 @@ use anyhow::Context;
 use serde::Serialize;
 
 use crate::{
+    mock::Mock,
     process::{self, Process, Start},
     row::Path,
     traffic::{self, Ask, Wanted},
@@ -72,6 +73,13 @@ pub(crate) struct Place {
     pub(crate) models: Vec<String>,
     /// How many credentials the product's plain upstream has.
     pub(crate) credentials: usize,
+}
+
+impl Place {
+    /// Before `mock`, with the two credentials that take turns.
+    pub(crate) fn new(folder: &File, proxy: PathBuf, mock: &Mock, models: Vec<String>) -> Self {
+        Self { folder: folder.to_owned(), proxy, upstream: mock.address, models, credentials: 2 }
+    }
 }
 
 /// One of them, running.

@@ -25,14 +25,8 @@ const STREAMING: Duration = Duration::from_secs(3);
 /// Puts `proxy` to every kind of work and lets it end in good order, for that is when it writes its profile down.
 pub(crate) async fn run(proxy: PathBuf) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let mock = Mock::start(&Start { log: folder.path().join("mock.log"), ..Start::default() })?;
-    let place = Place {
-        folder: folder.path().to_owned(),
-        proxy,
-        upstream: mock.address,
-        models: row::models(),
-        credentials: 2,
-    };
+    let mock = Mock::start(folder.path())?;
+    let place = Place::new(folder.path(), proxy, &mock, row::models());
     // One worker and several are runtimes of different code.
     for kind in [Kind::Standin, Kind::Pair] {
         let target = Target::start(kind, &place, &Start::default())?;
