@@ -2,7 +2,7 @@
 //!
 //! It decides what an answer is worth, never what to do next: that is the policy's.
 
-use std::{collections::VecDeque, mem};
+use std::{collections::VecDeque, mem, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
@@ -50,13 +50,7 @@ pub(crate) enum Attempted {
     /// A stream that has begun to say something.
     Stream { headers: HeaderMap, held: VecDeque<Frame>, stream: Box<dyn FrameStream> },
     /// A failure, with the upstream's own body where there was one.
-    Failed(Box<Failed>),
-}
-
-impl Attempted {
-    fn failed(failed: Failed) -> Self {
-        Self::Failed(Box::new(failed))
-    }
+    Failed(Failed),
 }
 
 /// What a first look at a reply says.
@@ -70,7 +64,7 @@ pub(crate) enum Looked {
 /// A failed attempt.
 #[derive(Debug, Clone)]
 pub(crate) struct Failed {
-    pub(crate) failure: Failure,
+    pub(crate) failure: Arc<Failure>,
     /// The upstream's error body and headers: relayed as they are when they turn out to be the final answer.
     pub(crate) reply: Option<(StatusCode, HeaderMap, Bytes)>,
 }
@@ -101,18 +95,18 @@ impl Judge<'_> {
     pub(crate) fn look(&self, sent: Result<Reply, SendError>) -> Looked {
         let Reply { status, headers, body } = match sent {
             Ok(reply) => reply,
-            Err(error) => return Looked::Over(Attempted::failed(self.broke(&error))),
+            Err(error) => return Looked::Over(Attempted::Failed(self.broke(&error))),
         };
         match body {
             ReplyBody::Whole(body) if status.is_success() => Looked::Over(self.whole(status, headers, body)),
-            ReplyBody::Whole(body) => Looked::Over(Attempted::failed(self.refused(status, headers, body))),
+            ReplyBody::Whole(body) => Looked::Over(Attempted::Failed(self.refused(status, headers, body))),
             ReplyBody::Stream(stream) => Looked::Streams(headers, stream),
         }
     }
 
     fn whole(&self, status: StatusCode, headers: HeaderMap, body: Bytes) -> Attempted {
         if self.request.is_streaming {
-            return Attempted::failed(self.not_a_stream(&headers, &body));
+            return Attempted::Failed(self.not_a_stream(&headers, &body));
         }
         match standin_wire::read_reply(self.request.dialect, self.request.operation, &body) {
             WholeReply::Complete { model_span, usage, kept_as } => {
@@ -122,15 +116,15 @@ impl Judge<'_> {
                 };
                 Attempted::Whole { status, headers: relay_headers(headers), body, usage, kept_as }
             }
-            WholeReply::ErrorInside => Attempted::failed(self.inside(&headers, &body, Transport::Body200)),
+            WholeReply::ErrorInside => Attempted::Failed(self.inside(&headers, &body, Transport::Body200)),
             WholeReply::Empty => {
-                Attempted::failed(self.malformed("wire/empty-completion", "an empty completion", &body))
+                Attempted::Failed(self.malformed("wire/empty-completion", "an empty completion", &body))
             }
             WholeReply::NotTheDialect(_) if standin_classify::looks_like_error(&body) => {
-                Attempted::failed(self.inside(&headers, &body, Transport::Body200))
+                Attempted::Failed(self.inside(&headers, &body, Transport::Body200))
             }
             WholeReply::NotTheDialect(what) => {
-                Attempted::failed(self.malformed("wire/not-the-dialect", what, &body))
+                Attempted::Failed(self.malformed("wire/not-the-dialect", what, &body))
             }
         }
     }
@@ -186,7 +180,7 @@ impl Judge<'_> {
                 None => break StreamFault::CutShort,
             }
         };
-        Attempted::failed(self.stream_fault(headers, &fault, stream.is_complete()))
+        Attempted::Failed(self.stream_fault(headers, &fault, stream.is_complete()))
     }
 
     /// What the caller may see of an upstream's headers; the content type is that of what the caller gets.
@@ -266,7 +260,7 @@ impl Judge<'_> {
             Progress::NotSent => Progress::NotSent,
             seen => seen.max(self.progress_floor(seen)),
         };
-        Failed { failure: Failure { verdict, progress, fingerprint: 0 }, reply: None }
+        Failed { failure: Arc::new(Failure { verdict, progress, fingerprint: 0 }), reply: None }
     }
 
     fn malformed(&self, rule: &'static str, what: &str, body: &Bytes) -> Failed {
@@ -274,9 +268,9 @@ impl Judge<'_> {
         Failed { failure: self.failure(verdict, body), reply: None }
     }
 
-    fn failure(&self, verdict: Verdict, body: &[u8]) -> Failure {
+    fn failure(&self, verdict: Verdict, body: &[u8]) -> Arc<Failure> {
         let fingerprint = fingerprint(verdict.error.status, body);
-        Failure { verdict, progress: self.progress_floor(Progress::Sent), fingerprint }
+        Arc::new(Failure { verdict, progress: self.progress_floor(Progress::Sent), fingerprint })
     }
 
     fn progress_floor(&self, seen: Progress) -> Progress {

@@ -101,7 +101,7 @@ impl Drive {
                         }
                         Some(Attempted::Failed(failed)) => {
                             self.recorder.fail(&failed.failure);
-                            self.failed.push(*failed);
+                            self.failed.push(failed);
                         }
                         // The caller's own deadline: nobody is blamed.
                         None => self.recorder.settle(Outcome::Abandoned),

@@ -1,8 +1,8 @@
 //! What the log says: one line per attempt that failed, with what was decided then, and one line per request.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use standin_core::{Candidate, ErrorClass, Failure, Moment, Scope};
+use standin_core::{ErrorClass, Failure, Moment};
 use standin_policy::{Attempt, Ending, Ready, Run};
 use standin_wire::Usage;
 
@@ -10,44 +10,38 @@ use crate::request::Request;
 
 /// An attempt that failed, until it is known what follows from it.
 pub(crate) struct FailedAttempt {
-    attempt: Attempt,
-    candidate: Candidate,
-    status: u16,
-    class: ErrorClass,
-    rule: String,
-    scope: Scope,
+    number: u32,
+    round: u32,
+    candidate: u32,
+    failure: Arc<Failure>,
     elapsed: Duration,
 }
 
 impl FailedAttempt {
-    pub(crate) fn new(run: &Run, attempt: &Attempt, failure: &Failure, now: Moment) -> Self {
-        Self {
-            attempt: *attempt,
-            candidate: run.candidate(attempt),
-            status: failure.verdict.error.status,
-            class: failure.class(),
-            rule: failure.verdict.rule.clone().into_owned(),
-            scope: failure.verdict.scope,
-            elapsed: now.since(attempt.started),
-        }
+    pub(crate) fn new(attempt: &Attempt, failure: Arc<Failure>, now: Moment) -> Self {
+        let elapsed = now.since(attempt.started);
+        let (number, round, candidate) = (attempt.number, attempt.round, attempt.candidate());
+        Self { number, round, candidate, failure, elapsed }
     }
 
     /// Writes the line.
-    pub(crate) fn write(self, request: &Request, decision: &str, wait: Duration) {
+    pub(crate) fn write(self, request: &Request, run: &Run, decision: &str, wait: Duration) {
+        let (credential, model) = run.routing().layout().names(self.candidate);
+        let (verdict, number) = (&self.failure.verdict, self.number);
         tracing::warn!(
             request = %request.call.request_id,
-            attempt = self.attempt.number,
-            round = self.attempt.round,
-            credential = %self.candidate.credential,
-            upstream.model = %self.candidate.model,
-            status = self.status,
-            class = %self.class,
-            rule = %self.rule,
-            scope = %self.scope,
+            attempt = number,
+            round = self.round,
+            %credential,
+            upstream.model = %model,
+            status = verdict.error.status,
+            class = %verdict.class,
+            rule = %verdict.rule,
+            scope = %verdict.scope,
             decision,
             wait_ms = millis(wait),
             elapsed_ms = millis(self.elapsed),
-            "attempt {} failed: {}, {decision}", self.attempt.number, self.class,
+            "attempt {number} failed: {}, {decision}", verdict.class,
         );
     }
 }

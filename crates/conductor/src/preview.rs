@@ -51,7 +51,7 @@ impl Conductor {
             && preview.order.len() < ORDER_MAX
         {
             preview.order.push((run.candidate(&attempt), attempt.how));
-            let _ = run.record(now, Outcome::Failure(Box::new(refusal())), &snapshot.session);
+            let _ = run.record(now, Outcome::Failure(Arc::new(refusal())), &snapshot.session);
         }
         for note in run.trail().notes() {
             if let Note::Skipped { candidate, why } = note {

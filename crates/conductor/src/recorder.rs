@@ -36,7 +36,7 @@ pub(crate) struct Recorder {
     /// What the current attempt holds; the attempt itself is the run's.
     admission: Option<Admission>,
     /// The last attempt that failed; its line is written when it is known what follows.
-    failed: Option<Box<FailedAttempt>>,
+    failed: Option<FailedAttempt>,
     began: Moment,
     began_wall: SystemTime,
     /// When the last attempt was over.
@@ -133,18 +133,18 @@ impl Recorder {
     }
 
     /// The attempt failed.
-    pub(crate) fn fail(&mut self, failure: &Failure) {
-        if let Some(attempt) = self.run.current() {
-            let failed = FailedAttempt::new(&self.run, attempt, failure, self.shared.clock.now());
-            self.failed = Some(Box::new(failed));
+    pub(crate) fn fail(&mut self, failure: &Arc<Failure>) {
+        let attempt = self.run.current().copied();
+        self.settle(Outcome::Failure(Arc::clone(failure)));
+        if let Some(attempt) = attempt {
+            self.failed = Some(FailedAttempt::new(&attempt, Arc::clone(failure), self.settled));
         }
-        self.settle(Outcome::Failure(Box::new(failure.clone())));
     }
 
     /// What follows from the attempt that failed last, if one did.
     pub(crate) fn decided(&mut self, decision: &str, wait: Duration) {
         if let Some(failed) = self.failed.take() {
-            failed.write(&self.request, decision, wait);
+            failed.write(&self.request, &self.run, decision, wait);
         }
     }
 
@@ -159,7 +159,7 @@ impl Recorder {
     pub(crate) fn fail_in_stream(&mut self, fault: &StreamFault, stream: &dyn FrameStream) -> Bytes {
         self.usage = stream.usage();
         let mut failed = self.judge(fault);
-        failed.failure.progress = Progress::ContentForwarded;
+        Arc::make_mut(&mut failed.failure).progress = Progress::ContentForwarded;
         self.fail(&failed.failure);
         let ending = self.next_ending();
         self.decided(log::end(&ending), Duration::ZERO);

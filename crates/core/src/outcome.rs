@@ -1,5 +1,7 @@
 //! How one attempt ended.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{ErrorClass, Verdict};
@@ -66,8 +68,9 @@ impl Failure {
 pub enum Outcome {
     /// The upstream's answer was complete: its terminal event was verified.
     Success(Evidence),
-    /// It failed in a way that says something about a path or about the request.
-    Failure(Box<Failure>),
+    /// It failed in a way that says something about a path or about the request. Shared: the policy keeps the failure
+    /// that it may have to report, and whoever drives the request keeps it as well.
+    Failure(Arc<Failure>),
     /// The caller left: counts neither as success nor as failure.
     Abandoned,
 }

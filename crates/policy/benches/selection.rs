@@ -72,7 +72,7 @@ impl Bench {
 
 fn rejected() -> Outcome {
     use standin_core::{Certainty, ErrorClass, Failure, Layer, Progress, Scope, UpstreamError, Verdict};
-    Outcome::Failure(Box::new(Failure {
+    Outcome::Failure(Arc::new(Failure {
         verdict: Verdict {
             class: ErrorClass::AuthFailed,
             scope: Scope::Credential,

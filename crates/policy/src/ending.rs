@@ -1,5 +1,7 @@
 //! What the caller gets at the end, as data; the server renders it in the caller's dialect.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use standin_core::{Candidate, ErrorClass, Failure, ModelAlias, Moment, ScopeKey};
 
@@ -23,7 +25,7 @@ pub struct Report {
     /// Why no further attempt was made.
     pub stop: Stop,
     /// The best upstream failure of this request, if there was one.
-    pub failure: Option<Failure>,
+    pub failure: Option<Arc<Failure>>,
     /// Whose failure that was. For the operator only: no caller may see it.
     pub candidate: Option<Candidate>,
     /// The suspension that stands behind a [`Cause::Suspended`]. For the operator only.

@@ -278,7 +278,7 @@ impl Run {
             (None, None) => Cause::AtCapacity,
         };
         let (failure, candidate) = match state.best.take() {
-            Some(best) => (Some(*best.failure), Some(routing.layout.candidate(best.candidate))),
+            Some(best) => (Some(best.failure), Some(routing.layout.candidate(best.candidate))),
             None => (None, None),
         };
         let report = Report {

@@ -1,6 +1,6 @@
 //! What one request has learnt so far.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use standin_core::{CredentialId, ErrorClass, Failure, Moment, Scope, UpstreamModel};
 
@@ -98,7 +98,7 @@ impl Last {
 pub(crate) struct Best {
     pub(crate) family: Family,
     pub(crate) candidate: u32,
-    pub(crate) failure: Box<Failure>,
+    pub(crate) failure: Arc<Failure>,
 }
 
 impl State {
@@ -165,7 +165,7 @@ impl State {
         self.last.is_some_and(|last| last.class.is_soft())
     }
 
-    pub(crate) fn keep_best(&mut self, candidate: u32, failure: Box<Failure>) {
+    pub(crate) fn keep_best(&mut self, candidate: u32, failure: Arc<Failure>) {
         // State that a fallback left behind is no fault of the caller, and not what went wrong either.
         if failure.class() == ErrorClass::StateMismatch && self.best.is_some() {
             return;

@@ -43,7 +43,7 @@ fn world(credentials: usize, room: u32) -> (Arc<Routing>, Session) {
 }
 
 fn failure(class: ErrorClass) -> Outcome {
-    Outcome::Failure(Box::new(Failure {
+    Outcome::Failure(Arc::new(Failure {
         verdict: Verdict {
             class,
             scope: Scope::Candidate,

@@ -1,6 +1,6 @@
 //! What is really the case in one world with one seed: who would serve at which moment, and what the others say.
 
-use std::{borrow::Cow, cell::Cell, time::Duration};
+use std::{borrow::Cow, cell::Cell, sync::Arc, time::Duration};
 
 use standin_core::{
     Certainty, ErrorClass, Evidence, Failure, Layer, Moment, Outcome, Progress, Scope, UpstreamError, Verdict,
@@ -198,7 +198,7 @@ const fn hour_of(now: Moment) -> u64 {
 
 /// An answer of an upstream whose words are never the same twice.
 pub(crate) fn failure(class: ErrorClass, scope: Scope, status: u16, delay: Option<Duration>) -> Outcome {
-    Outcome::Failure(Box::new(Failure {
+    Outcome::Failure(Arc::new(Failure {
         verdict: Verdict {
             class,
             scope,

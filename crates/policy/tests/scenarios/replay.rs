@@ -146,7 +146,7 @@ fn record(world: &mut World, answers: &[&str], seed: u64) -> (Tape, String) {
                     world.now = world.now + Duration::from_millis(300);
                     let outcome = match answers.next().copied().unwrap_or("ok") {
                         "ok" => Outcome::Success(standin_core::Evidence::Inference),
-                        answer => Outcome::Failure(Box::new(failure(answer))),
+                        answer => Outcome::Failure(Arc::new(failure(answer))),
                     };
                     let effects = run.record(world.now, outcome.clone(), &memory);
                     tape.events.push((world.now, Event::Record(outcome)));

@@ -176,7 +176,7 @@ impl World {
                 Outcome::Success(if is_count(flight) { Evidence::RemoteCount } else { Evidence::Inference })
             }
             "local" => Outcome::Success(Evidence::Local),
-            _ => Outcome::Failure(Box::new(failure(answer))),
+            _ => Outcome::Failure(Arc::new(failure(answer))),
         };
         settle(&mut flight.run, &self.session, admission, self.now, outcome);
     }
@@ -345,7 +345,7 @@ impl World {
     /// Lets the upstream of the current attempt fail in a way that words cannot say.
     pub(crate) fn fail(&mut self, flight: &mut Flight, failure: Failure) {
         let admission = flight.admission.take().expect("an attempt is in the air");
-        let outcome = Outcome::Failure(Box::new(failure));
+        let outcome = Outcome::Failure(Arc::new(failure));
         settle(&mut flight.run, &self.session, admission, self.now, outcome);
     }
 }
