@@ -6,6 +6,7 @@ use std::{collections::VecDeque, mem, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
+use rapidhash::v3::rapidhash_v3;
 use standin_classify::{Classifier, Observed, Transport};
 use standin_core::{
     CUT_SHORT, Certainty, Clock, ErrorClass, Failure, Layer, Progress, Scope, UpstreamError, UpstreamModel,
@@ -294,11 +295,10 @@ fn transport_verdict(class: ErrorClass, scope: Scope, rule: &'static str, what: 
     }
 }
 
-/// FNV-1a over status and body; 0 stands for "no body", so a body never has it.
+/// A digest of status and body; 0 stands for "no body", so a body never has it.
 fn fingerprint(status: u16, body: &[u8]) -> u64 {
     if body.is_empty() {
         return 0;
     }
-    let seed = 0xcbf2_9ce4_8422_2325 ^ u64::from(status);
-    body.iter().fold(seed, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)).max(1)
+    (rapidhash_v3(body) ^ u64::from(status)).max(1)
 }
