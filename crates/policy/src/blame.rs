@@ -1,25 +1,43 @@
 //! How far the blame for a failure reaches: from a class and a scope to the key of a suspension.
 
-use standin_core::{ErrorClass, Failure, Layout, Operation, Scope, ScopeKey};
+use standin_core::{ErrorClass, Failure, Layout, Operation, Scope, ScopeKey, Slot};
 
 /// The key a failure of `candidate` suspends, or `None` if it blames nobody.
 #[must_use]
 pub fn blamed(layout: &Layout, candidate: u32, operation: Operation, failure: &Failure) -> Option<ScopeKey> {
+    let at = place(blamed_scope(operation, failure)?)?;
+    Some(layout.path_key(candidate, operation, at))
+}
+
+/// Where the blame for a failure of `candidate` stands among what is read for every choice.
+pub(crate) fn blamed_slot(
+    layout: &Layout,
+    candidate: u32,
+    operation: Operation,
+    scope: Scope,
+) -> Option<Slot> {
+    place(scope).map(|at| layout.path(candidate, operation)[at])
+}
+
+/// How far the blame for a failure reaches, or `None` if it blames nobody.
+pub(crate) fn blamed_scope(operation: Operation, failure: &Failure) -> Option<Scope> {
     let class = failure.class();
     if class.blames_nobody() {
         return None;
     }
-    let credential = layout.credential(layout.row(candidate).credential);
-    let upstream = || layout.upstream_id(credential.upstream).clone();
-    let named = layout.candidate(candidate);
-    Some(match reach(class, failure.verdict.scope, operation) {
+    Some(reach(class, failure.verdict.scope, operation)).filter(|scope| *scope != Scope::Request)
+}
+
+/// The place of a scope in [`Layout::path`].
+const fn place(scope: Scope) -> Option<usize> {
+    Some(match scope {
         Scope::Request => return None,
-        Scope::Candidate => ScopeKey::Candidate(named),
-        Scope::CandidateOperation => ScopeKey::CandidateOperation(named, operation),
-        Scope::Credential => ScopeKey::Credential(named.credential),
-        Scope::UpstreamModel => ScopeKey::UpstreamModel(upstream(), named.model),
-        Scope::UpstreamOperation => ScopeKey::UpstreamOperation(upstream(), operation),
-        Scope::Endpoint => ScopeKey::Endpoint(layout.endpoint_id(credential.endpoint).clone()),
+        Scope::Credential => 0,
+        Scope::Endpoint => 1,
+        Scope::UpstreamOperation => 2,
+        Scope::UpstreamModel => 3,
+        Scope::Candidate => 4,
+        Scope::CandidateOperation => 5,
     })
 }
 

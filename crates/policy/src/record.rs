@@ -7,7 +7,7 @@ use standin_core::{
 
 use crate::{
     ask::ConversationTurn,
-    blame::blamed,
+    blame::{blamed, blamed_scope, blamed_slot},
     effect::{Bind, Effects, Heal, Suspend, Withdraw},
     ending::{Ending, Stop},
     ladder::sentence,
@@ -151,8 +151,8 @@ impl Run {
     fn remember(&mut self, now: Moment, attempt: &Attempt, place: Place, failure: &Failure) -> Moment {
         let (layout, candidate) = (&self.routing.layout, attempt.claim.candidate);
         let class = failure.class();
-        let key = blamed(layout, candidate, self.ask.operation, failure);
-        let scope = key.as_ref().map_or(failure.verdict.scope, |key| key.scope());
+        let blamed = blamed_scope(self.ask.operation, failure);
+        let scope = blamed.unwrap_or(failure.verdict.scope);
         self.state.last = Some(Last { candidate, place, class, scope });
         if self.state.limits.renew_next {
             return now;
@@ -163,7 +163,8 @@ impl Run {
             return now;
         }
         let due = now + sentence(class, certainty, hint, strikes, self.params.probe_max).probe_after;
-        if let Some(slot) = key.and_then(|key| layout.slot(&key)) {
+        let slot = blamed.and_then(|scope| blamed_slot(layout, candidate, self.ask.operation, scope));
+        if let Some(slot) = slot {
             self.state.fresh.push(Fresh { slot, due, manner: Manner::of(class) });
         }
         due

@@ -258,6 +258,10 @@ impl<V: View> Sight<'_, V> {
 
     /// Whether the candidate may be tried now, and on what footing.
     fn usable(&self, candidate: u32) -> Result<Entry, Skip> {
+        // Whatever the memory says of it: the path need not be read.
+        if self.state.own_due(candidate) > self.now {
+            return Err(Skip::Suspended);
+        }
         let entry = match self.standing(candidate) {
             Standing::Ready => Entry::Free,
             Standing::HalfOpen => Entry::Probe,

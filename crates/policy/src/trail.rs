@@ -11,6 +11,8 @@ use crate::ending::{Cause, Stop};
 pub(crate) const NOTES_MAX: usize = 192;
 /// Notes of a request that its first candidate serves.
 const NOTES_USUAL: usize = 2;
+/// Room for so many more is made at once when these do not do: a candidate that fails and another that serves.
+const NOTES_MORE: usize = 6;
 /// Skipped candidates noted one by one in one decision; further ones are counted only.
 pub(crate) const SKIPS_MAX: u32 = 8;
 
@@ -197,6 +199,9 @@ impl Trail {
 
     fn push(&mut self, note: Note) {
         if self.notes.len() < NOTES_MAX {
+            if self.notes.len() == self.notes.capacity() {
+                self.notes.reserve(NOTES_MORE);
+            }
             self.notes.push(note);
         } else {
             self.dropped = self.dropped.saturating_add(1);
