@@ -1,6 +1,6 @@
 //! Collecting a reply that is wanted whole.
 
-use std::future::poll_fn;
+use std::{future::poll_fn, pin::pin, task::Poll};
 
 use bytes::{Bytes, BytesMut};
 use http_body::Body;
@@ -30,18 +30,25 @@ pub async fn collect(mut body: TransportBody) -> Result<Bytes, SendError> {
 /// As much of an error's body as comes in time and fits; the status has been read already, so nothing fails here.
 pub async fn collect_error(mut body: TransportBody) -> Bytes {
     let mut buffer = Buffer::default();
-    let collecting = async {
-        while let Some(Ok(mut chunk)) = next(&mut body).await {
-            chunk.truncate(ERROR_BYTES_MAX - buffer.len());
-            buffer.push(chunk, &body, ERROR_BYTES_MAX);
-            if buffer.len() == ERROR_BYTES_MAX {
-                break;
-            }
+    {
+        let mut filling = pin!(fill(&mut buffer, &mut body));
+        // Most errors have come with their head: only what has to be waited for needs a timer.
+        if !poll_fn(|cx| Poll::Ready(filling.as_mut().poll(cx).is_ready())).await {
+            // Running out of time is as good as an end: what has come stands in the buffer.
+            let _in_time = tokio::time::timeout(ERROR_BODY_WAIT, filling).await;
         }
-    };
-    // Running out of time is as good as an end: what has come stands in the buffer.
-    let _in_time = tokio::time::timeout(ERROR_BODY_WAIT, collecting).await;
+    }
     buffer.done()
+}
+
+async fn fill(buffer: &mut Buffer, body: &mut TransportBody) {
+    while let Some(Ok(mut chunk)) = next(body).await {
+        chunk.truncate(ERROR_BYTES_MAX - buffer.len());
+        buffer.push(chunk, body, ERROR_BYTES_MAX);
+        if buffer.len() == ERROR_BYTES_MAX {
+            break;
+        }
+    }
 }
 
 async fn next(body: &mut TransportBody) -> Option<Result<Bytes, SendError>> {
