@@ -20,7 +20,7 @@ use standin_wire::StreamForm;
 use crate::{
     attempt::{Attempted, Failed, HoldLimits, Judge, Looked},
     conductor::Shared,
-    ending::Refusal,
+    ending::{Refusal, speaks_of_the_request},
     flow::Flow,
     log,
     recorder::Recorder,
@@ -64,7 +64,7 @@ enum Next {
 pub(crate) struct Drive {
     shared: Arc<Shared>,
     recorder: Box<Recorder>,
-    /// Upstream bodies of this request's failures: the best of them may become the answer.
+    /// The failures of this request whose upstream's own words may become the answer.
     failed: Vec<Failed>,
     /// Which secret the last attempt was sent with.
     epoch: u64,
@@ -101,7 +101,10 @@ impl Drive {
                         }
                         Some(Attempted::Failed(failed)) => {
                             self.recorder.fail(&failed.failure);
-                            self.failed.push(failed);
+                            // What nobody will be told need not be kept while others are asked.
+                            if speaks_of_the_request(failed.failure.class()) {
+                                self.failed.push(failed);
+                            }
                         }
                         // The caller's own deadline: nobody is blamed.
                         None => self.recorder.settle(Outcome::Abandoned),

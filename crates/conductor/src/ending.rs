@@ -134,7 +134,7 @@ impl Wait {
 }
 
 /// Whether the upstream's own words are what the caller needs to read.
-const fn speaks_of_the_request(class: ErrorClass) -> bool {
+pub(crate) const fn speaks_of_the_request(class: ErrorClass) -> bool {
     matches!(
         class,
         ErrorClass::InvalidRequest
