@@ -62,7 +62,7 @@ pub(crate) fn write_content(digest: &mut Digest, content: &[u8]) {
     if content.first() == Some(&b'[') && read_blocks(&mut blocks, content).is_ok() {
         digest.join(blocks.finish());
     } else {
-        digest.write(content);
+        digest.write_text(content);
     }
 }
 
@@ -71,7 +71,7 @@ fn read_blocks(digest: &mut Digest, content: &[u8]) -> Result<(), Broken> {
     scanner.array(|scanner| {
         if scanner.peek() != Some(b'{') {
             let span = scanner.value()?;
-            digest.write(&content[span]);
+            digest.write_text(&content[span]);
             return Ok(());
         }
         let (mut block, mut is_billing) = (Digest::default(), false);
@@ -80,7 +80,7 @@ fn read_blocks(digest: &mut Digest, content: &[u8]) -> Result<(), Broken> {
             is_billing |= value.starts_with(BILLING);
             if key != MARKER {
                 block.write(key);
-                block.write(value);
+                block.write_text(value);
             }
             Ok(())
         })?;

@@ -129,7 +129,7 @@ impl<'a> Top<'a> {
         digest.write(model.unwrap_or_default().as_bytes());
         write_content(&mut digest, self.raw(Field::System).unwrap_or_default());
         match self.raw(Field::Turns) {
-            Some(raw) if !self.turns.is_read => digest.write(raw),
+            Some(raw) if !self.turns.is_read => digest.write_text(raw),
             _ => digest.join(self.turns.opening.finish()),
         }
         digest.finish()
