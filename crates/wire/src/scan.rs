@@ -5,12 +5,14 @@
 //! explain; a parser that can is asked then.
 
 mod block;
+mod long;
 
 use std::ops::Range;
 
+use fearless_simd::Level;
 use wide::u8x16;
 
-use self::block::{BLOCK, Before, Block, Part, VECTOR, quotes, specials};
+use self::block::{VECTOR, quotes, specials};
 use crate::depth::DEPTH_MAX;
 
 /// This is no JSON, or it nests too deeply.
@@ -288,63 +290,12 @@ impl<'a> Scanner<'a> {
         if is_plain && self.ends_within(self.at + VECTOR) == Some(true) {
             return Ok(());
         }
-        // Kept here while it changes with every block.
-        let (text, mut at, mut seen) = (self.text, self.at, self.seen);
-        // Text with escapes has one in nearly every block, and other text has none: as long as there was nothing to
-        // find, all that is asked is whether there is anything.
-        while let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk) {
-            let block = Block::new(bytes);
-            if !block.is_plain() {
-                break;
-            }
-            seen |= block.joined();
-            at += BLOCK;
+        let long = long::read(Level::new(), self.text, self.at)?;
+        self.at = long.end;
+        if !long.is_ascii {
+            self.seen |= u8x16::splat(u8::MAX);
         }
-        let mut before = Before::default();
-        // Behind the end of the text stand quotes: every string ends, and one without an end too late.
-        let mut tail;
-        loop {
-            let rest = text.get(at..).ok_or(Broken)?;
-            let bytes = match rest.first_chunk() {
-                Some(bytes) => bytes,
-                None => {
-                    tail = [b'"'; BLOCK];
-                    tail[..rest.len()].copy_from_slice(rest);
-                    &tail
-                }
-            };
-            let block = Block::new(bytes);
-            let part = block.read(&mut before);
-            seen |= block.joined();
-            if part.has_rare && !self.are_escapes(at, &part) {
-                return Err(Broken);
-            }
-            let Some(end) = part.end else {
-                at += BLOCK;
-                continue;
-            };
-            (self.at, self.seen) = (at + end + 1, seen);
-            return if part.has_control || self.at > text.len() { Err(Broken) } else { Ok(()) };
-        }
-    }
-
-    /// Whether all escapes are whole that stand in a part of a string which begins at `at`.
-    #[cold]
-    #[inline(never)]
-    fn are_escapes(&self, at: usize, part: &Part) -> bool {
-        part.escaped().all(|escaped| self.is_escape(at + escaped))
-    }
-
-    /// Whether an escape is whole of which the byte behind the backslash stands at `at`.
-    fn is_escape(&self, at: usize) -> bool {
-        match self.text.get(at) {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => true,
-            Some(b'u') => {
-                let hex = self.text.get(at + 1..at + 5);
-                hex.is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit))
-            }
-            _ => false,
-        }
+        Ok(())
     }
 }
 

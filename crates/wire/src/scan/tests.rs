@@ -116,6 +116,29 @@ fn a_byte_of_no_text_is_seen_wherever_it_stands_in_a_string() {
     }
 }
 
+#[test]
+fn a_long_string_is_read_the_same_on_every_processor() {
+    let best = Level::new();
+    let levels = [
+        Level::baseline(),
+        best.as_sse4_2().map_or(best, Level::Sse4_2),
+        best.as_avx2().map_or(best, Level::Avx2),
+        best,
+    ];
+    let middles = ["", "\\\"", "\\\\", "\\u00e9", "\\x", "é", "\u{1f}", "\\\\\\\"\\n"];
+    for before in 0..130 {
+        for middle in middles {
+            for after in [0, 1, 60, 64, 130] {
+                let text = format!("{}{middle}{}\" ", "a".repeat(before), "b".repeat(after));
+                let [first, others @ ..] = levels.map(|level| long::read(level, text.as_bytes(), 0));
+                for other in others {
+                    assert_eq!(first, other, "{text}");
+                }
+            }
+        }
+    }
+}
+
 /// Pieces that make texts which are nearly JSON.
 fn pieces() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
