@@ -55,7 +55,7 @@ impl<'a> Scanner<'a> {
     /// Nothing but blanks may follow, and all of it has to be UTF-8.
     pub(crate) fn end(mut self) -> Result<(), Broken> {
         let is_ascii = self.seen.to_bitmask() == 0;
-        let is_text = || is_ascii || std::str::from_utf8(self.text).is_ok();
+        let is_text = || is_ascii || simdutf8::basic::from_utf8(self.text).is_ok();
         if self.peek().is_none() && is_text() { Ok(()) } else { Err(Broken) }
     }
 
