@@ -61,6 +61,16 @@ impl Line {
         Ok(!is_last)
     }
 
+    /// Sends one request and reads a reply of unknown length to its end.
+    pub(crate) async fn read_stream(&mut self, ask: &Ask) -> io::Result<()> {
+        self.begin(ask).await?;
+        while !self.buffer.ends_with(b"\r\n0\r\n\r\n") {
+            self.fill().await?;
+        }
+        self.buffer.clear();
+        Ok(())
+    }
+
     async fn begin(&mut self, ask: &Ask) -> io::Result<Head> {
         self.stream.write_all(&ask.bytes).await?;
         loop {

@@ -148,6 +148,15 @@ pub(crate) async fn in_turn(address: SocketAddr, ask: &Ask, calls: u64) -> anyho
     Ok(())
 }
 
+/// `streams` streams on one connection, one after the other, each read to its end.
+pub(crate) async fn streams_in_turn(address: SocketAddr, ask: &Ask, streams: u64) -> anyhow::Result<()> {
+    let mut line = Line::open(address).await?;
+    for _ in 0..streams {
+        line.read_stream(ask).await?;
+    }
+    Ok(())
+}
+
 /// One stream, read to its end.
 pub(crate) async fn one_stream(address: SocketAddr, ask: &Ask, chunks: u64) -> anyhow::Result<()> {
     let mut line = Line::open(address).await?;

@@ -4,6 +4,7 @@
 
 mod clock;
 mod counted;
+mod dialect;
 mod floor;
 mod instructions;
 mod line;

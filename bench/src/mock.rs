@@ -1,4 +1,4 @@
-//! The upstream that answers at once: chat completions and streams as the request's model name asks for.
+//! The upstream that answers at once, whole or in streams, as the request's model name asks for.
 //!
 //! It judges nothing but the key, and counts what it was asked, so that a row can prove what it measured.
 
@@ -29,6 +29,7 @@ use tokio::{
 };
 
 use crate::{
+    dialect::Dialect,
     process::{self, Process, Start},
     traffic::{self, Wanted},
 };
@@ -105,6 +106,7 @@ async fn answer(counts: Arc<Counts>, request: Request<Incoming>) -> Result<Respo
         return Ok(reply(StatusCode::OK, "application/json", Answer::Whole(Some(text.into()))));
     }
     let key = request.headers().get(header::AUTHORIZATION).cloned();
+    let uri = request.uri().clone();
     let body = request.into_body().collect().await?.to_bytes();
     counts.requests.fetch_add(1, Ordering::Relaxed);
     let key = key.as_ref().and_then(|key| key.to_str().ok()).unwrap_or_default();
@@ -112,15 +114,16 @@ async fn answer(counts: Arc<Counts>, request: Request<Incoming>) -> Result<Respo
         counts.refused.fetch_add(1, Ordering::Relaxed);
         return Ok(reply(status, "application/json", Answer::Whole(Some(Bytes::from_static(text)))));
     }
-    let model = traffic::model_of(&body).unwrap_or_default();
+    let dialect = Dialect::of(uri.path());
+    let model = dialect.model(uri.path(), &body).unwrap_or_default();
     Ok(match Wanted::of(model) {
         Some(Wanted::Whole { bytes }) => {
-            reply(StatusCode::OK, "application/json", Answer::Whole(Some(traffic::whole(model, bytes))))
+            reply(StatusCode::OK, "application/json", Answer::Whole(Some(dialect.whole(model, bytes))))
         }
         Some(Wanted::Stream { chunks, period }) => {
             let phase = counts.streams.fetch_add(1, Ordering::Relaxed) % PHASES;
             let phase = period.mul_f64(f64::from(u32::try_from(phase).unwrap_or(0)) / 25.0);
-            let ticks = Ticks::new(model, chunks, period, phase);
+            let ticks = Ticks::new(dialect, model, chunks, period, phase);
             let mut reply = reply(StatusCode::OK, "text/event-stream", Answer::Stream(Box::new(ticks)));
             // nginx holds a reply back until its buffer is full, unless the upstream says otherwise.
             reply.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
@@ -184,35 +187,47 @@ impl Body for Answer {
     }
 }
 
-/// Content events at a fixed rate, then the ending.
+/// Content events at a fixed rate, what stands before the first, then the ending.
 struct Ticks {
+    dialect: Dialect,
     model: String,
+    opening: Option<Bytes>,
     left: u64,
     interval: Interval,
     has_ended: bool,
 }
 
 impl Ticks {
-    fn new(model: &str, chunks: u64, period: std::time::Duration, phase: std::time::Duration) -> Self {
+    fn new(
+        dialect: Dialect,
+        model: &str,
+        chunks: u64,
+        period: std::time::Duration,
+        phase: std::time::Duration,
+    ) -> Self {
         #[expect(clippy::disallowed_methods, reason = "a timer begins in the machine's own time")]
         let mut interval = tokio::time::interval_at(Instant::now() + phase, period);
         // A late chunk must not be followed by a burst: the reader counts reads.
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { model: model.to_owned(), left: chunks, interval, has_ended: false }
+        let (opening, model) = (dialect.opening(model), model.to_owned());
+        Self { dialect, model, opening, left: chunks, interval, has_ended: false }
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         if self.has_ended {
             return Poll::Ready(None);
         }
+        if let Some(opening) = self.opening.take() {
+            return Poll::Ready(Some(opening));
+        }
         if self.interval.poll_tick(cx).is_pending() {
             return Poll::Pending;
         }
         if self.left == 0 {
             self.has_ended = true;
-            return Poll::Ready(Some(traffic::ending(&self.model)));
+            return Poll::Ready(Some(self.dialect.ending(&self.model)));
         }
         self.left -= 1;
-        Poll::Ready(Some(traffic::event(&self.model)))
+        Poll::Ready(Some(self.dialect.event(&self.model)))
     }
 }

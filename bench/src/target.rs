@@ -14,6 +14,7 @@ use anyhow::Context;
 use serde::Serialize;
 
 use crate::{
+    dialect::Dialect,
     mock::Mock,
     process::{self, Process, Start},
     row::Path,
@@ -73,12 +74,21 @@ pub(crate) struct Place {
     pub(crate) models: Vec<String>,
     /// How many credentials the product's plain upstream has.
     pub(crate) credentials: usize,
+    /// Dialects beside OpenAI Chat that the product shall speak.
+    pub(crate) dialects: &'static [Dialect],
 }
 
 impl Place {
     /// Before `mock`, with the two credentials that take turns.
     pub(crate) fn new(folder: &File, proxy: PathBuf, mock: &Mock, models: Vec<String>) -> Self {
-        Self { folder: folder.to_owned(), proxy, upstream: mock.address, models, credentials: 2 }
+        Self {
+            folder: folder.to_owned(),
+            proxy,
+            upstream: mock.address,
+            models,
+            credentials: 2,
+            dialects: &[],
+        }
     }
 }
 
@@ -133,6 +143,12 @@ pub(crate) fn ask(kind: Kind, address: SocketAddr, path: Path, wanted: Wanted, b
 
 fn alias(model: &str) -> String {
     format!("alias-of-{model}")
+}
+
+/// The name under which agents reach `model` in their dialect.
+pub(crate) fn agents_alias(dialect: Dialect, model: &str) -> String {
+    let (name, _) = dialect.upstream();
+    format!("{name}-of-{model}")
 }
 
 fn floor(place: &Place, address: SocketAddr) -> anyhow::Result<(PathBuf, Vec<String>)> {
@@ -209,7 +225,7 @@ fn standin_config(place: &Place, address: SocketAddr) -> Result<String, fmt::Err
         "listen = \"{address}\"\n[[client]]\nname = \"bench\"\nkey = \"{}\"",
         traffic::CALLER_KEY
     )?;
-    upstream(&mut text, place, "plain", "")?;
+    upstream(&mut text, place, Dialect::Chat, "plain", "")?;
     for index in 0..place.credentials {
         credential(&mut text, &format!("plain-{index}"), &format!("bench-upstream-key-{index}"), 0)?;
     }
@@ -218,23 +234,33 @@ fn standin_config(place: &Place, address: SocketAddr) -> Result<String, fmt::Err
     }
     let whole = Wanted::Whole { bytes: 1024 }.model();
     // Nothing is remembered here, so that every request meets the failure anew.
-    upstream(&mut text, place, "fallback", "suspend = false")?;
+    upstream(&mut text, place, Dialect::Chat, "fallback", "suspend = false")?;
     credential(&mut text, "fallback-0", traffic::UNSUPPORTED_KEY, 1)?;
     credential(&mut text, "fallback-1", "bench-upstream-key", 0)?;
     served(&mut text, &whole, FALLBACK_ALIAS)?;
-    upstream(&mut text, place, "refused", "")?;
+    upstream(&mut text, place, Dialect::Chat, "refused", "")?;
     for index in 0..2 {
         credential(&mut text, &format!("refused-{index}"), &format!("{}-{index}", traffic::REVOKED_KEY), 0)?;
     }
     served(&mut text, &whole, REFUSED_ALIAS)?;
+    for dialect in place.dialects {
+        let (name, _) = dialect.upstream();
+        upstream(&mut text, place, *dialect, name, "")?;
+        for index in 0..2 {
+            credential(&mut text, &format!("{name}-{index}"), &format!("bench-{name}-key-{index}"), 0)?;
+        }
+        for model in &place.models {
+            served(&mut text, model, &agents_alias(*dialect, model))?;
+        }
+    }
     Ok(text)
 }
 
-fn upstream(text: &mut String, place: &Place, name: &str, more: &str) -> fmt::Result {
-    let upstream = place.upstream;
+fn upstream(text: &mut String, place: &Place, dialect: Dialect, name: &str, more: &str) -> fmt::Result {
+    let (address, (kind, version)) = (place.upstream, dialect.upstream());
     writeln!(
         text,
-        "[[upstream]]\nname = \"{name}\"\nkind = \"openai-compat\"\nbase_url = \"http://{upstream}/v1\"\n{more}"
+        "[[upstream]]\nname = \"{name}\"\nkind = \"{kind}\"\nbase_url = \"http://{address}/{version}\"\n{more}"
     )
 }
 

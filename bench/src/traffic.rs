@@ -23,6 +23,9 @@ const STAMP_DIGITS: usize = 20;
 const HEAD_BYTES: usize = 256;
 /// Bytes of one content event, about what providers send for a token.
 const EVENT_BYTES: usize = 256;
+/// What prompts are made of, as it stands in JSON: those of coding agents are source text, with about one escape in forty
+/// bytes.
+pub(crate) const PROSE: &str = r"the quick brown fox jumps over a dog;\n";
 /// Chunks of a stream that is ended by its reader.
 pub(crate) const ENDLESS: u64 = 1_000_000_000;
 
@@ -79,21 +82,23 @@ fn body(model: &str, is_streaming: bool, bytes: usize) -> String {
     let head =
         format!(r#"{{"model":"{model}","stream":{is_streaming},"messages":[{{"role":"user","content":""#);
     let tail = r#""}],"temperature":0.2}"#;
-    // Prompts of coding agents are source text: about one escape in forty bytes.
-    let prose = r"the quick brown fox jumps over a dog;\n";
     let room = bytes.saturating_sub(head.len() + tail.len());
     let mut body = head;
-    body.extend(std::iter::repeat_n(prose, room / prose.len()));
-    body.extend(std::iter::repeat_n('x', room % prose.len()));
+    body.extend(std::iter::repeat_n(PROSE, room / PROSE.len()));
+    body.extend(std::iter::repeat_n('x', room % PROSE.len()));
     body + tail
 }
 
 /// The model name of a request body, read from its beginning.
 pub(crate) fn model_of(body: &[u8]) -> Option<&str> {
-    let head = body.get(..HEAD_BYTES.min(body.len()))?;
-    let start = memmem::find(head, b"\"model\":\"")? + b"\"model\":\"".len();
-    let length = memchr::memchr(b'"', head.get(start..)?)?;
-    std::str::from_utf8(head.get(start..start + length)?).ok()
+    model_in(body.get(..HEAD_BYTES.min(body.len()))?)
+}
+
+/// The first model name in a text.
+pub(crate) fn model_in(text: &[u8]) -> Option<&str> {
+    let start = memmem::find(text, b"\"model\":\"")? + b"\"model\":\"".len();
+    let length = memchr::memchr(b'"', text.get(start..)?)?;
+    std::str::from_utf8(text.get(start..start + length)?).ok()
 }
 
 /// A chat completion of about `bytes` bytes.
