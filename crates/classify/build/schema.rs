@@ -8,6 +8,9 @@ use standin_core::{ErrorClass, Scope};
 /// Version of the pack language; a pack says which one it was written for.
 pub(crate) const VERSION: u32 = 1;
 
+/// Bytes of the shortest beginning of codes that may stand for all of them.
+const CODE_START_BYTES_MIN: usize = 8;
+
 /// One file: all rules of one provider family, or generic ones.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -185,6 +188,10 @@ fn check(pack: &Pack) -> Result<(), String> {
         }
         if rule.code.iter().chain(&rule.param).any(|code| code.chars().any(char::is_uppercase)) {
             return fault("codes and params are written in lower case");
+        }
+        let starts = rule.code.iter().filter_map(|code| code.strip_suffix('*'));
+        if starts.min_by_key(|start| start.len()).is_some_and(|start| start.len() < CODE_START_BYTES_MIN) {
+            return fault("the beginning of a code is too short to tell it from others");
         }
         if let Some(name) = rule.is.iter().chain(&rule.not).find(|name| !FEATURES.contains(&name.as_str())) {
             return fault(&format!("unknown feature {name}"));

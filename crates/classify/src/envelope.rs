@@ -5,6 +5,7 @@
 use crate::{
     field::{DelayField, Field, field},
     scan::{self, Lexer, Token},
+    text,
 };
 
 /// How often a text may turn out to be JSON with texts in it.
@@ -99,7 +100,7 @@ impl Envelope {
 
     /// Reads a whole body: JSON, the frames of an event stream, or mere words.
     pub(crate) fn read(&mut self, body: &str, reads_answers: bool) {
-        let body = body.trim_start_matches('\u{feff}').trim();
+        let body = text::trim(body.trim_start_matches('\u{feff}'));
         if is_stream(body) {
             for line in body.lines() {
                 let data = line.trim().strip_prefix("data:").map(str::trim);

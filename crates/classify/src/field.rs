@@ -55,6 +55,16 @@ const NAME_BYTES_MAX: usize = 32;
 
 /// Looks `name` up, whatever its case and with or without `_` and `-`.
 pub(crate) fn field(name: &str) -> Field {
+    // As nearly everybody writes them.
+    match name {
+        "error" => return Field::Error,
+        "message" => return Field::Message(0),
+        "type" => return Field::Kind,
+        "code" => return Field::Code,
+        "param" => return Field::Param,
+        "status" => return Field::Status,
+        _ => {}
+    }
     let mut plain = [0_u8; NAME_BYTES_MAX];
     let mut len = 0;
     for byte in name.bytes().filter(|byte| !matches!(byte, b'_' | b'-' | b'@')) {

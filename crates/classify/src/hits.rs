@@ -3,8 +3,8 @@
 //! It is told of spellings in the order in which they stand, and never looks at the text itself.
 
 use crate::{
+    docket::Candidates,
     index::{Chain, Index, SLOTS, SPELLING_BYTES_MAX, Sizes, Slot, Spelling, Tail},
-    matching::Candidates,
     rule::RULES,
 };
 

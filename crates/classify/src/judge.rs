@@ -4,10 +4,11 @@
 
 use crate::{
     Observed, Packs, Trust,
+    docket::Candidates,
     index::Slot,
-    matching::{Candidates, Matcher},
+    matching::Matcher,
     reading::Reading,
-    rule::{FAMILIES, Order, Rule},
+    rule::{FAMILIES, Order, RULES, Rule},
 };
 
 /// One rule that fits.
@@ -40,8 +41,8 @@ pub(crate) fn judge(
     matcher: &Matcher,
     all: Option<&mut Vec<Opinion>>,
 ) -> Option<Opinion> {
-    let codes = reading.codes.iter().map(|code| reading.code(code));
-    let candidates = matcher.candidates(&reading.hits, codes);
+    let named = reading.codes.iter().map(|code| &code.rules);
+    let candidates = matcher.docket.rules(reading.status, &reading.hits.touched, named);
     let mut court = Court { seen, reading, best: None, best_generic: None, all };
     court.hear(&candidates);
     court.prefer_generic();
@@ -66,7 +67,8 @@ struct Court<'a> {
 
 impl Court<'_> {
     fn hear(&mut self, candidates: &Candidates) {
-        for (at, rule) in candidates.rules() {
+        for at in candidates.rules() {
+            let Some(rule) = RULES.get(at) else { continue };
             let Some(standing) = self.standing(rule) else { continue };
             let rank = (standing, at);
             let is_before = |best: &Option<Opinion>| best.as_ref().is_none_or(|best| rank < best.rank);
@@ -140,11 +142,10 @@ impl Court<'_> {
         }
     }
 
+    /// By what the rule with the number `at` fits, if it does; its status was looked at already.
     fn fits(&self, at: usize, rule: &Rule) -> Option<Matched> {
         let reading = self.reading;
-        let has_status = rule.statuses.is_empty()
-            || rule.statuses.iter().any(|(low, high)| (*low..=*high).contains(&reading.status));
-        if !has_status || !reading.has(self.seen, rule.is, rule.not) {
+        if !reading.has(self.seen, rule.is, rule.not) {
             return None;
         }
         if let Some((name, part)) = rule.header {
@@ -157,7 +158,7 @@ impl Court<'_> {
         }
         let mut matched = Matched::Shape;
         if !rule.codes.is_empty() {
-            matched = Matched::Code(self.code(rule)?);
+            matched = Matched::Code(self.code(at, rule)?);
         }
         if !rule.words.is_empty() {
             let (start, end) = reading.hits.hit(at, Slot::Words)?;
@@ -176,16 +177,13 @@ impl Court<'_> {
         Some(matched)
     }
 
-    /// The first code of the answer that the rule knows.
-    fn code(&self, rule: &Rule) -> Option<usize> {
+    /// The first code of the answer that the rule with the number `at` names.
+    fn code(&self, at: usize, rule: &Rule) -> Option<usize> {
         let own = self.reading.family;
         let is_fabricated =
             self.seen.trust == Trust::WordsOnly || own.is_some_and(|own| FAMILIES[own].fabricates_codes);
         let is_believed = !is_fabricated || own == Some(rule.family);
-        self.reading.codes.iter().position(|code| {
-            let said = self.reading.code(code);
-            (is_believed || code.is_inner) && rule.codes.iter().any(|known| is(known, said))
-        })
+        self.reading.codes.iter().position(|code| (is_believed || code.is_inner) && code.rules.has(at))
     }
 }
 

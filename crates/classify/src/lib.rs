@@ -17,6 +17,7 @@ mod beginnings;
 mod block;
 mod classifier;
 pub mod delay;
+mod docket;
 mod document;
 mod envelope;
 mod field;

@@ -8,50 +8,15 @@ use std::sync::OnceLock;
 use regex::bytes::Regex;
 
 use crate::{
-    beginnings::first_bytes,
     delay::CUES,
+    docket::Docket,
     hits::Hits,
     index::{Index, Sizes, Slot},
     page,
-    rule::{ATOMS, RULES, Rule},
+    rule::ATOMS,
     statement::Pass,
     trie::Trie,
 };
-
-/// Words of the bit set over all rules.
-const RULE_WORDS: usize = RULES.len().div_ceil(64);
-
-/// The rules worth asking, one bit each.
-#[derive(Debug, Clone)]
-pub(crate) struct Candidates([u64; RULE_WORDS]);
-
-impl Default for Candidates {
-    fn default() -> Self {
-        Self([0; RULE_WORDS])
-    }
-}
-
-impl Candidates {
-    pub(crate) fn add(&mut self, rule: usize) {
-        self.0[rule / 64] |= 1 << (rule % 64);
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.0 = [0; RULE_WORDS];
-    }
-
-    /// The rules, in the order of the packs.
-    pub(crate) fn rules(&self) -> impl Iterator<Item = (usize, &'static Rule)> + '_ {
-        self.0.iter().enumerate().flat_map(|(word, bits)| {
-            let mut left = *bits;
-            std::iter::from_fn(move || {
-                let bit = (left != 0).then(|| left.trailing_zeros() as usize)?;
-                left &= left - 1;
-                RULES.get(word * 64 + bit).map(|rule| (word * 64 + bit, rule))
-            })
-        })
-    }
-}
 
 /// Which text is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,10 +35,8 @@ pub(crate) struct Matcher {
     /// What each spelling is to phrases about codes.
     codes: Index,
     sizes: Sizes,
-    /// Rules by whole code, sorted; in front of each its first bytes, by which nearly all others are told from it.
-    by_code: Vec<(u64, &'static str, u16)>,
-    /// Rules that neither a phrase nor a whole code points at.
-    always: Candidates,
+    /// What makes rules worth hearing.
+    pub(crate) docket: Docket,
     /// What a firewall says.
     challenges: Regex,
 }
@@ -86,24 +49,12 @@ impl Matcher {
 
     fn build() -> Option<Self> {
         let spellings = Trie::new(ATOMS.iter().map(|atom| atom.text).chain(CUES))?;
-        let mut by_code = Vec::new();
-        let mut always = Candidates::default();
-        for (at, rule) in RULES.iter().enumerate() {
-            let at = u16::try_from(at).ok()?;
-            let has_phrases = !rule.text.is_empty() || !rule.words.is_empty();
-            if !rule.codes.is_empty() && !has_phrases && rule.codes.iter().all(|code| !code.ends_with('*')) {
-                by_code.extend(rule.codes.iter().map(|code| (first_bytes(code.as_bytes()), *code, at)));
-            } else if !has_phrases {
-                always.add(usize::from(at));
-            }
-        }
-        by_code.sort_unstable();
         let mut sizes = Sizes::default();
         let words = Index::new(&mut sizes, |rule| {
             vec![(Slot::Text, rule.text), (Slot::Also, rule.also), (Slot::Unless, rule.unless)]
         })?;
         let codes = Index::new(&mut sizes, |rule| vec![(Slot::Words, rule.words)])?;
-        Some(Self { spellings, words, codes, sizes, by_code, always, challenges: page::challenges()? })
+        Some(Self { spellings, words, codes, sizes, docket: Docket::new()?, challenges: page::challenges()? })
     }
 
     /// Whether a page is a challenge or a block of Cloudflare's firewall.
@@ -119,23 +70,5 @@ impl Matcher {
             Text::Codes => (&self.codes, None),
         };
         Pass::new(&self.spellings, index, hits, cues).read(text.as_bytes());
-    }
-
-    /// The rules worth asking.
-    pub(crate) fn candidates<'a>(&self, hits: &Hits, codes: impl Iterator<Item = &'a str>) -> Candidates {
-        let mut candidates = hits.touched.clone();
-        for (own, always) in candidates.0.iter_mut().zip(&self.always.0) {
-            *own |= always;
-        }
-        for code in codes {
-            let first = first_bytes(code.as_bytes());
-            let from = self.by_code.partition_point(|(known, ..)| *known < first);
-            for (_, known, rule) in self.by_code[from..].iter().take_while(|(known, ..)| *known == first) {
-                if *known == code {
-                    candidates.add(usize::from(*rule));
-                }
-            }
-        }
-        candidates
     }
 }

@@ -34,10 +34,19 @@ fn find<'a>(headers: &[(&str, &'a str)], name: &str) -> Option<&'a str> {
     headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
 }
 
+/// How many headers are sooner passed over than a name is hashed.
+#[cfg(feature = "http")]
+const FEW: usize = 8;
+
 #[cfg(feature = "http")]
 impl Headers for http::HeaderMap {
     fn value(&self, name: &str) -> Option<&str> {
-        self.get(name).and_then(|value| value.to_str().ok())
+        let value = if self.keys_len() <= FEW {
+            self.iter().find(|(key, _)| key.as_str() == name).map(|(_, value)| value)
+        } else {
+            self.get(name)
+        };
+        value.and_then(|value| value.to_str().ok())
     }
 }
 

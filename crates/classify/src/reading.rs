@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use crate::{
     BODY_BYTES_MAX, Observed, Transport,
     asked::Asked,
+    docket::{Candidates, Docket},
     envelope::{Envelope, Leaf, Role},
     hits::Hits,
     matching::{Matcher, Text},
@@ -48,6 +49,8 @@ pub(crate) struct Code {
     end: usize,
     /// Whether it lay in JSON inside of a text, where a gateway does not reach.
     pub(crate) is_inner: bool,
+    /// The rules that name it.
+    pub(crate) rules: Candidates,
 }
 
 /// What was read. Kept per thread and reused.
@@ -102,8 +105,8 @@ impl Reading {
             self.features |= feature::CHALLENGE;
         }
         self.note_features(seen, &body);
-        self.collect(seen.models);
-        self.header_codes(seen);
+        self.collect(seen.models, &matcher.docket);
+        self.header_codes(seen, &matcher.docket);
         self.status = self.effective_status(seen);
         self.hits.clear();
         self.cues.clear();
@@ -146,7 +149,7 @@ impl Reading {
             }
         };
         add(self.envelope.has_json, feature::JSON);
-        add(body.trim().is_empty(), feature::EMPTY_BODY);
+        add(text::trim(body).is_empty(), feature::EMPTY_BODY);
         add(self.envelope.has_base_resp, feature::BASE_RESP);
         add(self.envelope.is_google, feature::GOOGLE);
         add(self.envelope.has_answer, feature::ANSWER);
@@ -162,7 +165,7 @@ impl Reading {
     }
 
     /// Sorts the leaves into words, codes and parameters.
-    fn collect(&mut self, models: &[&str]) {
+    fn collect(&mut self, models: &[&str], docket: &Docket) {
         let asked = Asked::of(models);
         let envelope = std::mem::take(&mut self.envelope);
         for leaf in &envelope.leaves {
@@ -173,11 +176,11 @@ impl Reading {
                         self.features |= feature::NAMES_MODEL;
                     }
                     for number in numbers_in_brackets(said).into_iter().flatten() {
-                        self.push_code(number, true);
+                        self.push_code(number, true, docket);
                     }
                 }
                 Role::Code | Role::Kind | Role::Status | Role::Reason | Role::Quota => {
-                    self.push_code(said, leaf.level > 0);
+                    self.push_code(said, leaf.level > 0, docket);
                 }
                 Role::Param => {
                     let start = self.symbols.len();
@@ -197,17 +200,17 @@ impl Reading {
     }
 
     /// Codes that some providers send as headers.
-    fn header_codes(&mut self, seen: &Observed<'_>) {
+    fn header_codes(&mut self, seen: &Observed<'_>, docket: &Docket) {
         for name in ["x-amzn-errortype", "x-ms-error-code", "x-error-code", "grpc-status-details"] {
             if let Some(value) = seen.headers.value(name) {
                 let code = value.split(':').next().unwrap_or(value);
-                self.push_code(code, false);
+                self.push_code(code, false, docket);
             }
         }
     }
 
-    fn push_code(&mut self, said: &str, is_inner: bool) {
-        let said = said.trim();
+    fn push_code(&mut self, said: &str, is_inner: bool, docket: &Docket) {
+        let said = text::trim(said);
         // AWS writes `com.amazon.coral.service#UnrecognizedClientException`.
         let said = memchr::memrchr(b'#', said.as_bytes()).map_or(said, |at| &said[at + 1..]);
         if said.is_empty() || said.len() > CODE_BYTES_MAX {
@@ -216,7 +219,8 @@ impl Reading {
         let start = self.symbols.len();
         self.symbols.push_str(said);
         self.symbols[start..].make_ascii_lowercase();
-        self.codes.push(Code { start, end: self.symbols.len(), is_inner });
+        let rules = docket.rules_of(&self.symbols[start..]);
+        self.codes.push(Code { start, end: self.symbols.len(), is_inner, rules });
         if said.bytes().any(|byte| byte.is_ascii_alphabetic()) {
             text::split_code(said, &self.symbols[start..], &mut self.code_words);
         }

@@ -6,7 +6,7 @@ use crate::{
     Observed,
     envelope::{Leaf, Role},
     reading::Reading,
-    scrub,
+    scrub, text,
 };
 
 /// Bytes of a message that is passed on.
@@ -17,31 +17,22 @@ const CODE_BYTES_MAX: usize = 128;
 /// The error as the upstream put it.
 pub(crate) fn error(seen: &Observed<'_>, reading: &Reading) -> UpstreamError {
     let envelope = &reading.envelope;
-    let inner = |wanted: fn(Role) -> bool| {
-        // Deeper lies nearer to the cause; of two at one depth the main field counts.
-        let key = |leaf: &Leaf| (leaf.level, is_main(leaf.role), leaf.depth, std::cmp::Reverse(leaf.role));
-        let mut best: Option<&Leaf> = None;
-        for leaf in envelope.leaves.iter().filter(|leaf| wanted(leaf.role)) {
-            let is_better = best.is_none_or(|best| key(best) <= key(leaf));
-            if is_better && !envelope.text(leaf).trim().is_empty() {
-                best = Some(leaf);
-            }
-        }
-        best
+    let said = |leaf: &Leaf| Some(text::trim(envelope.text(leaf))).filter(|text| !text.is_empty());
+    // Leaves are sorted: the last one of its kind lies deepest, nearest to the cause.
+    let shown = |role: Role| {
+        let last = envelope.leaves.iter().rev().filter(|leaf| leaf.role == role).find_map(said);
+        last.map(|text| scrub::scrub(text, CODE_BYTES_MAX)).filter(|text| text != "None")
     };
-    let shown = |wanted: fn(Role) -> bool| {
-        inner(wanted)
-            .map(|leaf| scrub::scrub(envelope.text(leaf).trim(), CODE_BYTES_MAX))
-            .filter(|text| text != "None")
-    };
-    let message = inner(|role| matches!(role, Role::Message(_)));
+    // Of two messages at one depth the main field counts.
+    let key = |leaf: &Leaf| (leaf.level, is_main(leaf.role), leaf.depth, std::cmp::Reverse(leaf.role));
+    let messages = envelope.leaves.iter().filter(|leaf| matches!(leaf.role, Role::Message(_)));
+    let message = messages.filter_map(|leaf| Some((key(leaf), said(leaf)?))).max_by_key(|(key, _)| *key);
     UpstreamError {
         status: if reading.status == 0 { seen.status } else { reading.status },
-        message: message
-            .map_or_else(String::new, |leaf| scrub::scrub(envelope.text(leaf).trim(), MESSAGE_BYTES_MAX)),
-        code: shown(|role| role == Role::Code),
-        kind: shown(|role| role == Role::Kind),
-        param: shown(|role| role == Role::Param),
+        message: message.map_or_else(String::new, |(_, text)| scrub::scrub(text, MESSAGE_BYTES_MAX)),
+        code: shown(Role::Code),
+        kind: shown(Role::Kind),
+        param: shown(Role::Param),
     }
 }
 

@@ -10,6 +10,8 @@ use crate::block::{Near, Places, is, small, within};
 const HIDDEN: &str = "***";
 /// Bytes from which a word without structure is taken for a key.
 const KEY_BYTES_MIN: usize = 24;
+/// Bytes of a text that may be a code.
+const CODE_BYTES_MAX: usize = 64;
 /// Bytes of the shortest word that is a secret by its start.
 const SECRET_BYTES_MIN: usize = 6;
 
@@ -79,6 +81,16 @@ fn suspicious(near: &Near<'_>) -> u8x16 {
 pub(crate) fn scrub(text: &str, bytes_max: usize) -> String {
     let mut out = String::with_capacity(text.len().min(bytes_max));
     let bytes = text.as_bytes();
+    if bytes.len() <= CODE_BYTES_MAX {
+        // Most short texts are codes: a single word, which is a secret as a whole or not at all.
+        let (len, made) = word(bytes.iter());
+        if len == bytes.len() {
+            let is_hidden = len > 0 && is_secret(text, 0, len, made);
+            out.push_str(if is_hidden { HIDDEN } else { text });
+            truncate(&mut out, bytes_max);
+            return out;
+        }
+    }
     let mut places = Places::new(bytes, suspicious);
     // What lies between `done` and the place we are at is harmless and not copied yet.
     let (mut done, mut at) = (0, 0);
@@ -159,6 +171,7 @@ const ANNOUNCEMENTS: [&str; 8] =
     ["bearer ", "api key: ", "api_key: ", "apikey: ", "key provided: ", "token: ", "key=", "token="];
 
 /// Whether the word between `start` and `end`, which is made of those parts, is to be hidden.
+#[inline]
 fn is_secret(text: &str, start: usize, end: usize, made: u8) -> bool {
     let has = |part: u8| made & part == part;
     let word = &text.as_bytes()[start..end];

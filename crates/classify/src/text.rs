@@ -219,6 +219,15 @@ fn parts_words(near: &Near<'_>) -> u8x16 {
     signs | within(here, b'A', b'Z') & within(near.back(1), b'a', b'z')
 }
 
+/// `text` without the blanks around it; nearly no text has any, and that is seen at two bytes.
+#[inline]
+pub(crate) fn trim(text: &str) -> &str {
+    match text.as_bytes() {
+        [b'!'..=b'~', .., b'!'..=b'~'] => text,
+        _ => text.trim(),
+    }
+}
+
 fn is_quote(c: char) -> bool {
     matches!(
         c,
