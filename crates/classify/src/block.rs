@@ -56,35 +56,56 @@ pub(crate) fn within(bytes: u8x16, low: u8, high: u8) -> u8x16 {
 /// [`BLOCK`]; zeros stand in front of the text and behind its end.
 #[inline]
 pub(crate) fn mask(text: &[u8], at: usize, question: impl Fn(&Near<'_>) -> u8x16) -> u64 {
+    let [mask] = masks(text, at, |near| [question(near)]);
+    mask
+}
+
+/// The same for several questions, which are answered in one go.
+#[inline]
+pub(crate) fn masks<const N: usize>(
+    text: &[u8],
+    at: usize,
+    questions: impl Fn(&Near<'_>) -> [u8x16; N],
+) -> [u64; N] {
     match at.checked_sub(BACK).and_then(|from| text.get(from..)?.first_chunk()) {
-        Some(inside) => answers(inside, BLOCK / VECTOR, question),
+        Some(inside) => answers(inside, BLOCK / VECTOR, questions),
         None => {
             let from = at.saturating_sub(BACK);
             let part = &text[from..text.len().min(at + BLOCK)];
             let mut padded = [0; BACK + BLOCK];
             padded[from + BACK - at..][..part.len()].copy_from_slice(part);
             let bytes = text.len().saturating_sub(at).min(BLOCK);
-            answers_at_edge(&padded, bytes.div_ceil(VECTOR), question)
+            answers_at_edge(&padded, bytes.div_ceil(VECTOR), questions)
         }
     }
 }
 
 #[inline]
-fn answers(bytes: &[u8; BACK + BLOCK], vectors: usize, question: impl Fn(&Near<'_>) -> u8x16) -> u64 {
-    let mut mask = 0;
+fn answers<const N: usize>(
+    bytes: &[u8; BACK + BLOCK],
+    vectors: usize,
+    questions: impl Fn(&Near<'_>) -> [u8x16; N],
+) -> [u64; N] {
+    let mut masks = [0; N];
     for at in 0..vectors {
         if let Some(near) = bytes.get(at * VECTOR..).and_then(<[u8]>::first_chunk) {
-            mask |= u64::from(question(&Near(near)).to_bitmask()) << (at * VECTOR);
+            for (mask, answer) in masks.iter_mut().zip(questions(&Near(near))) {
+                *mask |= u64::from(answer.to_bitmask()) << (at * VECTOR);
+            }
         }
     }
-    mask
+    masks
 }
 
 /// A text has two edges; what many blocks have in common is kept apart from them. Many texts are of a few bytes, so what
 /// lies behind the end is not asked.
 #[inline(never)]
-fn answers_at_edge(bytes: &[u8; BACK + BLOCK], vectors: usize, question: impl Fn(&Near<'_>) -> u8x16) -> u64 {
-    answers(bytes, vectors, question)
+fn answers_at_edge<const N: usize>(
+    bytes: &[u8; BACK + BLOCK],
+    vectors: usize,
+    questions: impl Fn(&Near<'_>) -> [u8x16; N],
+) -> [u64; N] {
+    answers(bytes, vectors, questions)
 }
 
 /// The places in a text for which a question sets all bits, in their order.

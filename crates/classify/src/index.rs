@@ -9,7 +9,7 @@ use crate::rule::{ATOMS, Pattern, RULES, Rule};
 /// Conditions of a rule that phrases can fulfil.
 pub(crate) const SLOTS: usize = 4;
 /// Bytes of the longest spelling that may be.
-pub(crate) const SPELLING_BYTES_MAX: usize = 128;
+pub(crate) const SPELLING_BYTES_MAX: u32 = 128;
 
 /// A condition of a rule that phrases can fulfil.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +61,7 @@ pub(crate) struct Tail {
 
 /// A part of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Span {
+pub(crate) struct Span {
     from: u16,
     to: u16,
 }
@@ -98,11 +98,16 @@ pub(crate) struct Spelling {
     pub(crate) last_statement: u8,
     /// The number of the tail that is a whole phrase; [`Spelling::NONE`] if none is.
     pub(crate) whole: u16,
-    /// The beginnings that its other tails carry on, as of [`Chain::bit`].
+    /// The beginnings that its other tails and its links carry on, as of [`Chain::bit`].
     pub(crate) before: u64,
+    /// The beginnings that it is whatever stands before it, as of [`Chain::bit`].
+    pub(crate) begins: u64,
     /// The one that is a whole phrase comes first.
     tails: Span,
+    /// Those that carry on what was begun before it.
     links: Span,
+    /// Those that begin with it.
+    pub(crate) firsts: Span,
 }
 
 impl Spelling {
@@ -163,7 +168,7 @@ impl Index {
         }
         let mut index = Self::default();
         for (atom, parts) in ATOMS.iter().zip(parts) {
-            if atom.text.len() > SPELLING_BYTES_MAX {
+            if atom.text.len() > SPELLING_BYTES_MAX as usize {
                 return None;
             }
             index.add(atom.ends_word, last_statement(atom.text.as_bytes()), parts, sizes)?;
@@ -194,16 +199,27 @@ impl Index {
         parts.links.sort_by_key(|(depth, _)| std::cmp::Reverse(*depth));
         let first_link = self.links.len();
         self.links.extend(parts.links.into_iter().map(|(_, link)| link));
+        let firsts = self.links[first_link..].iter().filter(|link| link.before.is_none());
+        let begins = firsts.clone().fold(0, |bits, link| bits | link.chain.bit());
+        let first_first = self.links.len() - firsts.count();
         let tails = Span::new(first_tail..self.tails.len())?;
-        let links = Span::new(first_link..self.links.len())?;
-        let (mut whole, mut before) = (Spelling::NONE, 0);
-        for tail in tails.of(&self.tails) {
-            match tail.before {
-                None => whole = tail.number,
-                Some(chain) => before |= chain.bit(),
-            }
-        }
-        self.spellings.push(Spelling { ends_word, last_statement, whole, before, tails, links });
+        let links = Span::new(first_link..first_first)?;
+        let firsts = Span::new(first_first..self.links.len())?;
+        let whole = tails.of(&self.tails).iter().find(|tail| tail.before.is_none());
+        let whole = whole.map_or(Spelling::NONE, |tail| tail.number);
+        let of_tails = tails.of(&self.tails).iter().filter_map(|tail| tail.before);
+        let of_links = links.of(&self.links).iter().filter_map(|link| link.before);
+        let before = of_tails.chain(of_links).fold(0, |bits, chain| bits | chain.bit());
+        self.spellings.push(Spelling {
+            ends_word,
+            last_statement,
+            whole,
+            before,
+            begins,
+            tails,
+            links,
+            firsts,
+        });
         Some(())
     }
 
@@ -219,10 +235,17 @@ impl Index {
         spelling.tails.of(&self.tails)
     }
 
-    /// What a spelling carries on, later segments first.
+    /// What a spelling carries on, with their places; later segments first.
     #[inline]
-    pub(crate) fn links(&self, spelling: &Spelling) -> &[Link] {
-        spelling.links.of(&self.links)
+    pub(crate) fn links(&self, spelling: &Spelling) -> impl Iterator<Item = (Span, &Link)> {
+        let places = (spelling.links.from..spelling.links.to).map(|at| Span { from: at, to: at + 1 });
+        places.zip(spelling.links.of(&self.links))
+    }
+
+    /// Whether a chain is one of those that lie there.
+    #[inline]
+    pub(crate) fn has_link(&self, links: Span, chain: Chain) -> bool {
+        links.of(&self.links).iter().any(|link| link.chain == chain)
     }
 
     /// The phrases that are complete with a tail.

@@ -7,7 +7,7 @@ use wide::u8x16;
 
 use crate::{
     beginnings::first_bytes,
-    block::{BLOCK, Near, is, mask, small, within},
+    block::{BLOCK, is, masks, within},
     hits::{Hits, Place},
     index::Index,
     trie::Trie,
@@ -76,8 +76,8 @@ impl<'a> Pass<'a> {
     pub(crate) fn read(mut self, text: &[u8]) {
         let (mut block, mut from, mut statement) = (0, 0, 0);
         while block < text.len() && self.finds < FINDS_MAX {
-            let ends = mask(text, block, ends_before);
-            let starts = mask(text, block, may_begin) & (u64::MAX << (from.max(block) - block));
+            let (starts, ends) = begin_and_end(text, block);
+            let starts = starts & (u64::MAX << (from.max(block) - block));
             match self.block(text, block, starts, ends, statement) {
                 Some(known) => {
                     (block, from, statement) = (known / BLOCK * BLOCK, known, known);
@@ -152,7 +152,7 @@ impl<'a> Pass<'a> {
         }
         self.finds += 1;
         self.is_crossed.1 |= spelling.last_statement != 0;
-        self.hits.found(self.index, spelling, Place { start, end, statement: self.statement });
+        self.hits.found(self.index, spelling, Place::new(start, end, self.statement));
     }
 
     /// Goes on to the statement that begins at `start`; answers where one begins that is not known yet.
@@ -217,26 +217,29 @@ const fn begins_behind(block: usize, ends: u64) -> usize {
     block + (u64::BITS - ends.leading_zeros()) as usize
 }
 
-/// Where a spelling may begin: where a word or a sign does, never inside of either. Nothing begins with a blank.
+/// Where in a block of a text in small letters a spelling may begin, and before which places a statement ends.
+///
+/// A spelling begins where a word or a sign does, never inside of either, and none begins with a blank. A statement has
+/// ended at the end of a line, and at a blank behind the end of a sentence.
 #[inline]
-fn may_begin(near: &Near<'_>) -> u8x16 {
-    let (here, letters) = (near.here(), letters(near.here()));
-    let is_inside = letters & self::letters(near.back(1));
-    !(is_inside | is(here, b' ') | within(here, 0x80, 0xBF))
+fn begin_and_end(text: &[u8], block: usize) -> (u64, u64) {
+    let [letters, insides, lines, stops, blanks] = masks(text, block, |near| {
+        let here = near.here();
+        let stops = is(here, b'.') | is(here, b'!') | is(here, b'?');
+        [letters(here), within(here, 0x80, 0xBF), is(here, b'\n'), stops, is(here, b' ')]
+    });
+    let before = block.checked_sub(1).map_or(0, |at| text[at]);
+    let behind = |bits: u64, first: bool| bits << 1 | u64::from(first);
+    let is_letter = before.is_ascii_lowercase() || before.is_ascii_digit();
+    let starts = !(letters & behind(letters, is_letter) | blanks | insides);
+    let ends = lines | blanks & behind(stops, matches!(before, b'.' | b'!' | b'?'));
+    (starts, ends)
 }
 
-/// Which bytes are parts of words.
+/// Which bytes are parts of words in small letters.
 #[inline]
 fn letters(bytes: u8x16) -> u8x16 {
-    within(small(bytes), b'a', b'z') | within(bytes, b'0', b'9')
-}
-
-/// At the end of a line, and at a blank behind the end of a sentence, a statement has ended.
-#[inline]
-fn ends_before(near: &Near<'_>) -> u8x16 {
-    let before = near.back(1);
-    let is_behind_end = is(before, b'.') | is(before, b'!') | is(before, b'?');
-    is(near.here(), b'\n') | is(near.here(), b' ') & is_behind_end
+    within(bytes, b'a', b'z') | within(bytes, b'0', b'9')
 }
 
 #[cfg(test)]

@@ -4,8 +4,6 @@
 //! that the failure links of an Aho-Corasick automaton could save. A plain walk costs a fraction of one, and the longer
 //! its steps are, the less.
 
-use std::ops::Range;
-
 use crate::beginnings::Beginnings;
 
 /// Bytes of one step.
@@ -29,7 +27,7 @@ struct Step {
 
 impl Step {
     /// A free place. No text has such bytes, as no character has any of them.
-    const FREE: Self = Self { bytes: u32::MAX, next: Next::NONE, ends: Ends { first: 0, count: 0 } };
+    const FREE: Self = Self { bytes: u32::MAX, next: Next::NONE, ends: Ends::NONE };
 }
 
 /// Where the steps lie that may follow another.
@@ -82,19 +80,13 @@ impl Next {
     }
 }
 
-/// Spellings that a text may begin with: a part of the list of all [`End`]s.
-#[derive(Debug, Clone, Copy, Default)]
-struct Ends {
-    first: u16,
-    count: u8,
-}
+/// Spellings that a text may begin with: the number of the first one in the list of all [`End`]s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Ends(u16);
 
 impl Ends {
-    #[inline]
-    fn range(self) -> Range<usize> {
-        let first = usize::from(self.first);
-        first..first + usize::from(self.count)
-    }
+    /// A list of its own: one that no text has.
+    const NONE: Self = Self(0);
 }
 
 /// A spelling that ends with a step, before it, or before the next one does.
@@ -107,10 +99,15 @@ struct End {
     /// The number of the spelling.
     number: u16,
     /// How many bytes it is of.
-    len: u16,
+    len: u8,
+    /// Whether no other stands behind it.
+    is_last: bool,
 }
 
 impl End {
+    /// What no text has.
+    const NONE: Self = Self { bytes: u32::MAX, mask: u32::MAX, number: 0, len: 0, is_last: true };
+
     /// Whether the next step of a text begins like the end of the spelling.
     #[inline]
     const fn is_at(self, bytes: u32) -> bool {
@@ -158,8 +155,8 @@ impl Trie {
     pub(crate) fn new(spellings: impl Iterator<Item = &'static str>) -> Option<Self> {
         let mut trie = Self {
             steps: vec![Step::FREE; FIRST_STEPS],
-            shorts: Box::new([Ends::default(); 256]),
-            ends: Vec::new(),
+            shorts: Box::new([Ends::NONE; 256]),
+            ends: vec![End::NONE],
             reach: 0,
             beginnings: Beginnings::none(),
         };
@@ -174,7 +171,7 @@ impl Trie {
         let (long, short): (Vec<Numbered>, Vec<_>) =
             all.iter().partition(|(text, _)| text.len() >= STEP_BYTES);
         for alike in short.chunk_by(|one, other| one.0[0] == other.0[0]) {
-            trie.shorts[usize::from(alike[0].0[0])] = trie.add_ends(Ends::default(), 0, alike, 0)?;
+            trie.shorts[usize::from(alike[0].0[0])] = trie.add_ends(Ends::NONE, 0, alike, 0)?;
         }
         for alike in long.chunk_by(|one, other| step_bytes(one.0, 0) == step_bytes(other.0, 0)) {
             let step = trie.grow(alike, STEP_BYTES, trie.shorts[usize::from(alike[0].0[0])])?;
@@ -254,24 +251,23 @@ impl Trie {
     /// Takes up what of the spellings `before` a step of such bytes is met with it, and those that end less than a step
     /// behind so many bytes.
     fn add_ends(&mut self, before: Ends, bytes: u32, near: &[Numbered], depth: usize) -> Option<Ends> {
-        if near.is_empty() && self.ends(before).iter().all(|end| end.mask == 0) {
+        if near.is_empty() && self.ends(before).all(|end| end.mask == 0) {
             return Some(before);
         }
-        let first = self.ends.len();
-        for at in before.range() {
-            let end = self.ends[at];
-            if end.is_at(bytes) {
-                self.ends.push(End { mask: 0, ..end });
-            }
-        }
+        let met = self.ends(before).filter(|end| end.is_at(bytes));
+        let mut ends: Vec<End> = met.map(|end| End { mask: 0, is_last: false, ..*end }).collect();
         for (text, number) in near {
             let bits = u32::try_from(8 * (text.len() - depth)).ok()?;
             let (bytes, mask) = (step_bytes(text, depth), (1 << bits) - 1);
-            self.ends.push(End { bytes, mask, number: *number, len: u16::try_from(text.len()).ok()? });
+            let len = u8::try_from(text.len()).ok()?;
+            ends.push(End { bytes, mask, number: *number, len, is_last: false });
         }
-        let ends = &mut self.ends[first..];
         ends.sort_by_key(|end| (end.len, end.number));
-        Some(Ends { first: u16::try_from(first).ok()?, count: u8::try_from(ends.len()).ok()? })
+        let Some(last) = ends.last_mut() else { return Some(Ends::NONE) };
+        last.is_last = true;
+        let first = u16::try_from(self.ends.len()).ok()?;
+        self.ends.append(&mut ends);
+        Some(Ends(first))
     }
 
     /// Whether a spelling may begin like a text of such first bytes; of what begins none, few texts seem to.
@@ -304,12 +300,18 @@ impl Trie {
     /// Tells the number and the bytes of every spelling that `text` begins with, shortest first. Its `first` bytes were read
     /// already, as of [`first_bytes`](crate::beginnings::first_bytes).
     #[inline]
-    pub(crate) fn walk(&self, text: &[u8], first: u64, mut found: impl FnMut(u16, u16)) {
+    pub(crate) fn walk(&self, text: &[u8], first: u64, mut found: impl FnMut(u16, u8)) {
         let (ends, bytes) = self.last_step(text, first);
-        for end in self.ends(ends) {
+        // A plain loop: there are many walks, and nearly all of them end with a spelling or two.
+        let mut at = usize::from(ends.0);
+        while let Some(end) = self.ends.get(at) {
             if end.is_at(bytes) {
                 found(end.number, end.len);
             }
+            if end.is_last {
+                return;
+            }
+            at += 1;
         }
     }
 
@@ -334,8 +336,14 @@ impl Trie {
 
     /// Those of a step.
     #[inline]
-    fn ends(&self, ends: Ends) -> &[End] {
-        self.ends.get(ends.range()).unwrap_or_default()
+    fn ends(&self, ends: Ends) -> impl Iterator<Item = &End> {
+        let mut left = self.ends.get(usize::from(ends.0)..).unwrap_or_default().iter();
+        let mut is_last = false;
+        std::iter::from_fn(move || {
+            let end = if is_last { None } else { left.next() };
+            is_last = end.is_some_and(|end| end.is_last);
+            end
+        })
     }
 }
 
@@ -344,7 +352,7 @@ mod tests {
     use super::*;
     use crate::beginnings::first_bytes;
 
-    fn found(trie: &Trie, text: &str) -> Vec<(u16, u16)> {
+    fn found(trie: &Trie, text: &str) -> Vec<(u16, u8)> {
         let mut all = Vec::new();
         trie.walk(text.as_bytes(), first_bytes(text.as_bytes()), |number, len| all.push((number, len)));
         all
@@ -378,7 +386,7 @@ mod tests {
         let spellings = crate::rule::ATOMS.iter().map(|atom| atom.text);
         let trie = Trie::new(spellings.clone()).unwrap();
         for (number, text) in spellings.enumerate() {
-            let at = (u16::try_from(number).unwrap(), u16::try_from(text.len()).unwrap());
+            let at = (u16::try_from(number).unwrap(), u8::try_from(text.len()).unwrap());
             assert!(found(&trie, text).contains(&at), "{text}");
             assert!(found(&trie, &format!("{text} and so on")).contains(&at), "{text}");
             let of_cut = found(&trie, &text[..text.floor_char_boundary(text.len() - 1)]);
