@@ -132,12 +132,18 @@ pub(crate) fn field(name: &str) -> Field {
 fn delay_field(plain: &[u8]) -> Field {
     match plain {
         b"resetsinseconds" | b"resetseconds" | b"retryafterseconds" | b"resetinseconds"
-        | b"resetafterseconds" | b"waitseconds" | b"estimatedtime" => Field::Delay(DelayField::Seconds),
-        b"resetsat" | b"resetat" | b"quotaresettimestamp" | b"resettimestamp" | b"retryat" => {
-            Field::Delay(DelayField::Moment)
-        }
+        | b"resetafterseconds" | b"retryinseconds" | b"waitseconds" | b"waittimeseconds" | b"waittime"
+        | b"cooldownseconds" | b"retryaftersecs" | b"retryaftersec" | b"resetsin" | b"resetin"
+        | b"retryin" | b"estimatedtime" => Field::Delay(DelayField::Seconds),
+        b"resetsat"
+        | b"resetat"
+        | b"quotaresettimestamp"
+        | b"resettimestamp"
+        | b"retryat"
+        | b"nextretryat" => Field::Delay(DelayField::Moment),
         b"retrydelay" | b"quotaresetdelay" | b"resettime" => Field::Delay(DelayField::Duration),
-        b"retryafterms" => Field::Delay(DelayField::Millis),
+        b"retryafterms" | b"retryinms" | b"retrydelayms" | b"waitms" | b"resetinms" | b"resetsinms"
+        | b"resetafterms" => Field::Delay(DelayField::Millis),
         b"retryafter" => Field::Delay(DelayField::RetryAfter),
         b"xratelimitreset" | b"xratelimitresetrequests" | b"xratelimitresettokens" => {
             Field::Delay(DelayField::WindowReset)

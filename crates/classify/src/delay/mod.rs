@@ -3,6 +3,7 @@
 //! A delay is a prediction. Those that are known to lie are dropped here, by class; how far the others are believed is
 //! the policy's business.
 
+mod cue;
 mod duration;
 mod moment;
 
@@ -10,6 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use standin_core::ErrorClass;
 
+pub(crate) use self::cue::CUES;
 pub use self::{duration::parse_duration, moment::parse_moment};
 use crate::{
     Observed,
@@ -27,37 +29,6 @@ const DAILY_DELAY_MIN: Duration = Duration::from_secs(3600);
 /// A long quota that is said to be back sooner than this is not.
 const QUOTA_DELAY_MIN: Duration = Duration::from_secs(10);
 
-/// Words behind which a delay is told, in normal form.
-pub(crate) const CUES: [&str; 27] = [
-    "try again in ",
-    "try again after ",
-    "try again at ",
-    "retry in ",
-    "retry after ",
-    "retry at ",
-    "reset in ",
-    "resets in ",
-    "reset after ",
-    "resets after ",
-    "reset at ",
-    "resets at ",
-    "resets at: ",
-    "reset at: ",
-    "reset on ",
-    "reset time: ",
-    "wait for ",
-    "wait ",
-    "available in ",
-    "available again in ",
-    "available at ",
-    "refreshed at ",
-    "refreshed in ",
-    "renewed in ",
-    "replenished in ",
-    "retry-after: ",
-    "cooldown for ",
-];
-
 /// Reads the value of a `Retry-After` header: seconds, also with a fraction, or an HTTP date.
 #[must_use]
 pub fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
@@ -67,18 +38,6 @@ pub fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
         Ok(number) => duration::seconds(number),
         Err(_) => parse_duration(value).or_else(|| parse_moment(value, now)),
     }
-}
-
-/// The delay that `words`, in normal form, tell behind one of `cues`.
-fn from_words(words: &str, cues: &[usize], now: SystemTime) -> Option<Duration> {
-    cues.iter().find_map(|at| {
-        let rest = words.get(*at..)?;
-        let rest = rest.strip_prefix("in ").or_else(|| rest.strip_prefix("about ")).unwrap_or(rest);
-        // Behind `at` a clock tells the time of day, in a zone nobody knows.
-        let is_time_of_day = words.get(..*at).is_some_and(|before| before.trim_end().ends_with(" at"));
-        let clock = || (!is_time_of_day).then(|| duration::clock(rest)).flatten();
-        parse_duration(rest).or_else(clock).or_else(|| parse_moment(rest, now))
-    })
 }
 
 /// The delay told by one field of the body.
@@ -116,10 +75,11 @@ fn from_headers(seen: &Observed<'_>) -> Option<Duration> {
 }
 
 /// Pairs of what is left of an allowance and when it is filled up again.
-const LIMIT_HEADERS: [(&str, &str); 8] = [
+const LIMIT_HEADERS: [(&str, &str); 9] = [
     ("x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"),
     ("x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"),
     ("x-ratelimit-remaining", "x-ratelimit-reset"),
+    ("x-rate-limit-remaining", "x-rate-limit-reset"),
     ("ratelimit-remaining", "ratelimit-reset"),
     ("anthropic-ratelimit-requests-remaining", "anthropic-ratelimit-requests-reset"),
     ("anthropic-ratelimit-tokens-remaining", "anthropic-ratelimit-tokens-reset"),
@@ -141,17 +101,34 @@ fn limit_headers(seen: &Observed<'_>) -> Option<Duration> {
         let after = header(after)?;
         (used >= 100.0).then(|| from_field(DelayField::Seconds, after, seen.now)).flatten()
     });
-    unified.or(codex).or_else(|| {
+    let after =
+        || RESET_AFTER.iter().find_map(|name| from_field(DelayField::Seconds, header(name)?, seen.now));
+    let pairs = || {
         LIMIT_HEADERS
             .iter()
-            .filter(|(left, _)| {
-                header(left)
-                    .and_then(|value| value.trim().parse::<f64>().ok())
-                    .is_some_and(|left| left <= 0.0)
+            .filter(|(left, _)| match header(left) {
+                Some(value) => value.trim().parse::<f64>().is_ok_and(|left| left <= 0.0),
+                // Who refuses for too many requests need not say that none is left.
+                None => seen.status == 429,
             })
             .filter_map(|(_, reset)| window_reset(header(reset)?, seen.now))
             .max()
-    })
+    };
+    unified.or(codex).or_else(after).or_else(pairs).or_else(|| limit_in_one(header("ratelimit")?))
+}
+
+/// Headers that tell how many seconds are left of a window that is used up.
+const RESET_AFTER: [&str; 3] = ["x-ratelimit-reset-after", "x-ratelimit-retry-after", "x-retry-after"];
+
+/// What is left of an allowance and when it is filled up again in one header, as two drafts have it:
+/// `limit=100, remaining=0, reset=50` and `"default";r=0;t=50`.
+fn limit_in_one(value: &str) -> Option<Duration> {
+    let part = |names: [&str; 2]| {
+        let mut parts = value.split([';', ',']).filter_map(|part| part.trim().split_once('='));
+        parts.find(|(name, _)| names.contains(name))?.1.parse::<f64>().ok()
+    };
+    let is_empty = part(["r", "remaining"])? <= 0.0;
+    is_empty.then(|| part(["t", "reset"]).and_then(duration::seconds)).flatten()
 }
 
 /// A window's end: a Go duration, seconds, an epoch or a date.
@@ -173,7 +150,7 @@ pub(crate) fn is_distrusted(seen: &Observed<'_>, reading: &Reading, class: Error
 fn told(seen: &Observed<'_>, reading: &Reading) -> Option<Duration> {
     from_fields(reading, seen.now)
         .or_else(|| from_headers(seen))
-        .or_else(|| from_words(&reading.words, &reading.cues, seen.now))
+        .or_else(|| cue::from_words(&reading.words, &reading.cues, seen.now))
 }
 
 /// Whether waiting helps against this class at all: no delay makes a model appear.
@@ -206,23 +183,35 @@ mod tests {
 
     use super::*;
 
-    fn told(words: &str) -> Option<u64> {
-        let cues: Vec<usize> =
-            CUES.iter().filter_map(|cue| words.find(cue).map(|at| at + cue.len())).collect();
-        from_words(words, &cues, UNIX_EPOCH).map(|wait| wait.as_secs())
+    fn told(status: u16, headers: &[(&str, &str); 2]) -> Option<u64> {
+        let seen = Observed { status, headers, ..Observed::new(UNIX_EPOCH) };
+        from_headers(&seen).map(|wait| wait.as_secs())
     }
 
     #[test]
-    fn a_clock_behind_a_cue_is_a_length_of_time_unless_it_tells_when() {
-        assert_eq!(told("out of quota. it will be replenished in 2.17:28:19."), Some(235_699));
-        assert_eq!(told("renewed in 00:10:00"), Some(600));
-        assert_eq!(told("your limit resets at 12:46:18"), None);
+    fn a_limit_that_is_used_up_tells_its_reset_in_many_headers() {
+        let other = ("content-type", "text/plain");
+        for header in [
+            ("x-ratelimit-reset", "50"),
+            ("x-ratelimit-reset-after", "50"),
+            ("ratelimit", "limit=100, remaining=0, reset=50"),
+            ("ratelimit", "\"default\";r=0;t=50"),
+        ] {
+            assert_eq!(told(429, &[other, header]), Some(50), "{header:?}");
+        }
+        assert_eq!(told(403, &[("x-rate-limit-remaining", "0"), ("x-rate-limit-reset", "50")]), Some(50));
     }
 
     #[test]
-    fn waiting_is_asked_for_in_the_middle_of_a_sentence_too() {
-        assert_eq!(told("upgrade your plan or wait 6 seconds for your limit to reset"), Some(6));
-        assert_eq!(told("please wait 2 minutes before trying again"), Some(120));
-        assert_eq!(told("you need not wait any longer"), None);
+    fn a_limit_that_is_not_used_up_tells_nothing() {
+        let other = ("content-type", "text/plain");
+        for (status, headers) in [
+            (503, [other, ("x-ratelimit-reset", "50")]),
+            (429, [("x-ratelimit-remaining", "3"), ("x-ratelimit-reset", "50")]),
+            (429, [other, ("ratelimit", "\"default\";r=7;t=50")]),
+            (429, [other, ("ratelimit", "t=50")]),
+        ] {
+            assert_eq!(told(status, &headers), None, "{status} {headers:?}");
+        }
     }
 }

@@ -29,7 +29,7 @@ pub fn parse_moment(text: &str, now: SystemTime) -> Option<Duration> {
     if let Some(date) = http_date(text) {
         return until_timestamp(date, now);
     }
-    date_and_time(text, now)
+    date_and_time(text, now).or_else(|| until_timestamp(spelled_date(text)?, now))
 }
 
 /// `2026-05-15T15:00:00Z`, `2026-09-23 23:59:59 +0800 CST`, `2026-08-27 21:31:39`, `2026-11-22 07:35:18 UTC`.
@@ -82,13 +82,61 @@ fn http_date(text: &str) -> Option<Timestamp> {
     let (_, rest) = text.split_once(", ")?;
     let mut parts = rest.split([' ', '-', ':']);
     let day: i8 = parts.next()?.parse().ok()?;
-    let name = parts.next()?.to_ascii_lowercase();
-    let names = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-    let month = i8::try_from(names.iter().position(|known| *known == name)?).ok()? + 1;
+    let month = month(parts.next()?)?;
     let year: i16 = parts.next()?.parse().ok()?;
     let mut clock = || parts.next()?.parse::<i8>().ok();
     let civil = DateTime::new(year, month, day, clock()?, clock()?, clock()?, 0).ok()?;
     Offset::UTC.to_timestamp(civil).ok()
+}
+
+/// `2 Oct 2026 at 06:22 UTC`, `October 2nd, 2026, 6:22:10 pm`, `2 Oct 2026`: without a zone it is UTC.
+fn spelled_date(text: &str) -> Option<Timestamp> {
+    let mut parts = text.split([' ', ',']).filter(|part| !part.is_empty());
+    let (first, second) = (parts.next()?, parts.next()?);
+    let (day, month) = match month(first) {
+        Some(month) => (second, month),
+        None => (first, month(second)?),
+    };
+    let day: i8 = day.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == '.').parse().ok()?;
+    let year: i16 = parts.next()?.trim_end_matches(['.', ')', ';']).parse().ok()?;
+    let mut parts = parts.skip_while(|part| *part == "at");
+    let mut clock = parts.next().unwrap_or_default().trim_end_matches(['.', ')', 'z', 'Z']).split(':');
+    let mut unit = || clock.next().and_then(|unit| unit.parse::<i8>().ok());
+    let (hour, minute, second) = (unit(), unit(), unit());
+    // A hour without minutes is something else that follows the date.
+    let (hour, minute) = hour.zip(minute).unwrap_or((0, 0));
+    let mut zone = parts.next().unwrap_or_default();
+    let hour = match zone {
+        "am" | "AM" => hour % 12,
+        "pm" | "PM" => hour % 12 + 12,
+        _ => hour,
+    };
+    if matches!(zone, "am" | "AM" | "pm" | "PM") {
+        zone = parts.next().unwrap_or_default();
+    }
+    let civil = DateTime::new(year, month, day, hour, minute, second.unwrap_or(0), 0).ok()?;
+    zone_offset(zone).unwrap_or(Offset::UTC).to_timestamp(civil).ok()
+}
+
+/// The number of the month that `name` begins.
+fn month(name: &str) -> Option<i8> {
+    const NAMES: [&str; 12] = [
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ];
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    let at = NAMES.iter().position(|full| name.len() >= 3 && full.starts_with(&name))?;
+    i8::try_from(at + 1).ok()
 }
 
 fn until_timestamp(moment: Timestamp, now: SystemTime) -> Option<Duration> {
@@ -124,6 +172,9 @@ mod tests {
             "2026-01-02 11:05:05",
             "2026-01-02 03:05:05 UTC",
             "Fri, 02 Jan 2026 03:05:05 GMT",
+            "2 Jan 2026 at 03:05:05 UTC. Use another",
+            "january 2nd, 2026, 3:05:05 am",
+            "Jan 2 2026 04:05:05 +01:00",
         ] {
             assert_eq!(wait(text), Some(60), "{text}");
         }
@@ -141,6 +192,10 @@ mod tests {
             "2999-01-01T00:00:00Z",
             "2026-06-01 00:00:00",
             "Fri, 99 Jan 2026 03:05:05 GMT",
+            "1 Jan 2026",
+            "99 Feb 2026 at 03:05",
+            "ja 2 2026",
+            "2 of 2026",
             "soon",
             "",
         ] {
