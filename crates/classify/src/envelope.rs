@@ -282,6 +282,8 @@ const fn is_container(found: Field, is_list: bool) -> bool {
     match found {
         Field::Error | Field::Container | Field::Answer | Field::Content | Field::Message(_) => true,
         Field::Param => is_list,
+        // A code and its message, where others have a number.
+        Field::Status => !is_list,
         _ => false,
     }
 }

@@ -14,7 +14,7 @@ pub(crate) fn opinion(status: u16) -> (ErrorClass, &'static str, Certainty) {
         404 => (C::ModelUnsupported, "status/404"),
         405 => (C::EndpointMisconfigured, "status/405"),
         407 => (C::Permission, "status/407"),
-        408 | 425 => (C::ServerError, "status/408"),
+        408 | 424 | 425 => (C::ServerError, "status/408"),
         410 => (C::ModelUnsupported, "status/410"),
         413 | 414 => (C::PayloadTooLarge, "status/413"),
         421 => (C::EndpointMisconfigured, "status/421"),
