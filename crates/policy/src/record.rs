@@ -133,12 +133,13 @@ impl Run {
             class: suspend.seen.class,
             since: now,
         });
-        let due = self.remember(now, attempt, place, failure);
+        let (due, fresh) = self.remember(now, attempt, place, failure);
         self.state.tried.push(Tried {
             candidate,
             credential,
             round: attempt.round,
             due,
+            fresh,
             unknown_fault,
             withdraw,
         });
@@ -147,27 +148,31 @@ impl Run {
         Effects { suspend, ..Effects::default() }
     }
 
-    /// Keeps what the next choice has to know, and answers from when on the candidate may be tried again.
-    fn remember(&mut self, now: Moment, attempt: &Attempt, place: Place, failure: &Failure) -> Moment {
+    /// Keeps what the next choice has to know, and answers from when on the candidate may be tried again and what is
+    /// to blame until then.
+    fn remember(
+        &mut self,
+        now: Moment,
+        attempt: &Attempt,
+        place: Place,
+        failure: &Failure,
+    ) -> (Moment, Option<Fresh>) {
         let (layout, candidate) = (&self.routing.layout, attempt.claim.candidate);
         let class = failure.class();
         let blamed = blamed_scope(self.ask.operation, failure);
         let scope = blamed.unwrap_or(failure.verdict.scope);
         self.state.last = Some(Last { candidate, place, class, scope });
         if self.state.limits.renew_next {
-            return now;
+            return (now, None);
         }
         let strikes = 1 + u32::try_from(self.failures_of(candidate)).unwrap_or(u32::MAX);
         let (certainty, hint) = (failure.verdict.certainty, failure.verdict.delay);
         if class.blames_nobody() {
-            return now;
+            return (now, None);
         }
         let due = now + sentence(class, certainty, hint, strikes, self.params.probe_max).probe_after;
         let slot = blamed.and_then(|scope| blamed_slot(layout, candidate, self.ask.operation, scope));
-        if let Some(slot) = slot {
-            self.state.fresh.push(Fresh { slot, due, manner: Manner::of(class) });
-        }
-        due
+        (due, slot.map(|slot| Fresh { slot, manner: Manner::of(class) }))
     }
 
     fn failures_of(&self, candidate: u32) -> usize {

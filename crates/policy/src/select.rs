@@ -289,7 +289,7 @@ impl<V: View> Sight<'_, V> {
 
     pub(crate) fn standing(&self, candidate: u32) -> Standing {
         let Self { view, now, routing, ask, state, .. } = self;
-        let standing = standing(*view, &routing.layout, candidate, ask.operation, &state.fresh, *now);
+        let standing = standing(*view, &routing.layout, candidate, ask.operation, &state.tried, *now);
         match state.own_due(candidate) {
             due if due > *now => match standing {
                 Standing::Out(other) => Standing::Out(other.max(due)),

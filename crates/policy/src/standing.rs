@@ -2,6 +2,8 @@
 
 use standin_core::{Gate, Layout, Manner, Moment, Operation, Slot, View};
 
+use crate::state::Tried;
+
 /// Positions in [`Layout::path`] of the scopes that concern one operation only.
 const OPERATION_SCOPES: [usize; 2] = [2, 5];
 
@@ -28,7 +30,6 @@ pub(crate) enum Standing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fresh {
     pub(crate) slot: Slot,
-    pub(crate) due: Moment,
     pub(crate) manner: Manner,
 }
 
@@ -38,14 +39,14 @@ pub(crate) fn standing<V: View>(
     layout: &Layout,
     candidate: u32,
     operation: Operation,
-    fresh: &[Fresh],
+    tried: &[Tried],
     now: Moment,
 ) -> Standing {
     let path = layout.path(candidate, operation);
     let mut sum = Sum::new(operation, now);
     for (at, slot) in path.into_iter().enumerate() {
         let gate = view.gate(slot);
-        if gate.is_clean() && fresh.is_empty() {
+        if gate.is_clean() {
             continue;
         }
         let is_own = OPERATION_SCOPES.contains(&at);
@@ -56,9 +57,13 @@ pub(crate) fn standing<V: View>(
         {
             sum.add(Gate::shut(blame.soft_due, Manner::Soft), is_own);
         }
-        // Once it is due again, only the memory knows whether a probe is needed.
-        for blame in fresh.iter().filter(|blame| blame.slot == slot && blame.due > now) {
-            sum.add(Gate::shut(blame.due, blame.manner), is_own);
+    }
+    // Once it is due again, only the memory knows whether a probe is needed.
+    for tried in tried.iter().filter(|tried| tried.due > now) {
+        if let Some(fresh) = tried.fresh
+            && let Some(at) = path.iter().position(|slot| *slot == fresh.slot)
+        {
+            sum.add(Gate::shut(tried.due, fresh.manner), OPERATION_SCOPES.contains(&at));
         }
     }
     sum.standing()

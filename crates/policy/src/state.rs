@@ -22,7 +22,6 @@ pub(crate) struct State {
     pub(crate) possible_duplicates: u32,
     pub(crate) round: u32,
     pub(crate) tried: Vec<Tried>,
-    pub(crate) fresh: Vec<Fresh>,
     pub(crate) last: Option<Last>,
     /// The candidate of the latest attempt.
     pub(crate) called: Option<u32>,
@@ -71,6 +70,8 @@ pub(crate) struct Tried {
     pub(crate) round: u32,
     /// Not again before this, whatever the memory says.
     pub(crate) due: Moment,
+    /// What it has earned for as long.
+    pub(crate) fresh: Option<Fresh>,
     /// Status and digest of a 5xx whose words nobody knows.
     pub(crate) unknown_fault: Option<(u16, u64)>,
     /// How to take its suspension back.
@@ -112,7 +113,6 @@ impl State {
             possible_duplicates,
             round,
             tried,
-            fresh,
             last,
             called,
             best,
@@ -127,7 +127,6 @@ impl State {
         (*has_unknown_fate, *round_is_due, *waited) = (false, false, Duration::ZERO);
         (*last, *called, *best, *waiting_since, *stop) = (None, None, None, None, None);
         tried.clear();
-        fresh.clear();
         limits.begin_again();
     }
 

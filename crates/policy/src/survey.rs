@@ -156,7 +156,8 @@ impl<V: View> Sight<'_, V> {
     /// Whether this request itself has just failed on a scope of the candidate.
     fn is_own_failure(&self, candidate: u32) -> bool {
         let path = self.routing.layout.path(candidate, self.ask.operation);
-        self.state.fresh.iter().any(|fresh| path.contains(&fresh.slot))
+        let mut fresh = self.state.tried.iter().filter_map(|tried| tried.fresh);
+        fresh.any(|fresh| path.contains(&fresh.slot))
     }
 
     /// What keeps the candidate out longest, and at which place of its path; of equals the widest. Its `probed_at` is
