@@ -16,11 +16,11 @@ use std::{
 use futures_util::task::AtomicWaker;
 
 thread_local! {
-    /// Whether this thread takes something out of a channel of hyper's at this moment.
-    static IS_TAKING: Cell<bool> = const { Cell::new(false) };
+    /// Whether this thread drives a connection, or takes something out of one of its channels, at this moment.
+    static IS_INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The waker of one connection: a socket and the channels of hyper know no other.
+/// The waker of one connection: the channels of hyper know no other.
 #[derive(Default)]
 pub(super) struct Bell {
     state: AtomicU8,
@@ -34,8 +34,8 @@ const AWAKE: u8 = 0;
 const RUNG: u8 = 1;
 /// Nothing has come since the connection was last looked at.
 const ASLEEP: u8 = 2;
-/// Nothing has come, but something was taken: whoever put it there may have more.
-const TAKEN: u8 = 3;
+/// Nothing has come but what hyper has handed over, or was asked for, meanwhile: there may be more of it.
+const HANDED: u8 = 3;
 
 impl Bell {
     /// Says who is to be woken, and whether there may be news.
@@ -55,29 +55,37 @@ impl Bell {
         self.state.compare_exchange(AWAKE, ASLEEP, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    /// Takes something out of a channel, which rings to say that there is room in it again.
-    pub(super) fn taking<T>(&self, take: impl FnOnce() -> T) -> T {
-        struct Taking;
-        impl Drop for Taking {
+    /// Drives hyper's half of the connection, or takes something out of a channel: what was handed over rings, and so
+    /// does the room that is left.
+    pub(super) fn inside<T>(&self, work: impl FnOnce() -> T) -> T {
+        struct Inside;
+        impl Drop for Inside {
             fn drop(&mut self) {
-                IS_TAKING.set(false);
+                IS_INSIDE.set(false);
             }
         }
-        // What rings on this very thread meanwhile can only be the channel: sockets are heard between two polls, or by
-        // another thread.
-        IS_TAKING.set(true);
-        let _taking = Taking;
-        take()
+        // What rings on this very thread meanwhile can only be the channels: sockets are heard between two polls, or by
+        // another thread, and where one that is being read rings nevertheless, it does so by itself.
+        IS_INSIDE.set(true);
+        let _inside = Inside;
+        work()
     }
 
     /// Nobody uses the connection any more: forgets who did. False if something has come since it was looked at;
-    /// what was taken last has been the last.
+    /// what was handed over last has been the last.
     pub(super) fn rest(&self) -> bool {
         drop(self.waiting.take());
-        let rest = |state| matches!(state, AWAKE | TAKEN).then_some(ASLEEP);
+        let rest = |state| matches!(state, AWAKE | HANDED).then_some(ASLEEP);
         match self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, rest) {
             Ok(_) => true,
             Err(state) => state == ASLEEP,
+        }
+    }
+
+    /// There is news.
+    fn ring(&self) {
+        if self.state.swap(RUNG, Ordering::AcqRel) == ASLEEP {
+            self.waiting.wake();
         }
     }
 }
@@ -88,13 +96,25 @@ impl Wake for Bell {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        let is_room = IS_TAKING.get();
-        if is_room && self.state.compare_exchange(AWAKE, TAKEN, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+        let hand = || self.state.compare_exchange(AWAKE, HANDED, Ordering::AcqRel, Ordering::Acquire);
+        if IS_INSIDE.get() && matches!(hand(), Ok(_) | Err(HANDED)) {
             return;
         }
-        if self.state.swap(RUNG, Ordering::AcqRel) == ASLEEP {
-            self.waiting.wake();
-        }
+        self.ring();
+    }
+}
+
+/// Rings for a socket: that is news whenever it comes, even from a socket that is being read and has not been read to
+/// its end.
+pub(super) struct Outside(pub(super) Arc<Bell>);
+
+impl Wake for Outside {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.ring();
     }
 }
 
@@ -141,7 +161,8 @@ mod tests {
         let ring = Waker::from(Arc::clone(&bell));
 
         bell.listen();
-        bell.taking(|| ring.wake_by_ref());
+        bell.inside(|| ring.wake_by_ref());
+        bell.inside(|| ring.wake_by_ref());
         assert!(!bell.sleep(), "there may be more");
         assert!(bell.rest(), "nothing has come");
         assert!(bell.rest());
@@ -149,7 +170,14 @@ mod tests {
         assert!(!bell.rest(), "something has come since");
 
         bell.listen();
-        bell.taking(|| std::thread::scope(|scope| drop(scope.spawn(|| ring.wake_by_ref()).join())));
+        bell.inside(|| std::thread::scope(|scope| drop(scope.spawn(|| ring.wake_by_ref()).join())));
         assert!(!bell.rest(), "what rings elsewhere at that moment is news");
+
+        let socket = Waker::from(Arc::new(Outside(Arc::clone(&bell))));
+        for rings in [[&ring, &socket], [&socket, &ring]] {
+            bell.listen();
+            bell.inside(|| rings.map(Waker::wake_by_ref));
+            assert!(!bell.rest(), "a socket that wants to be read once more is news");
+        }
     }
 }

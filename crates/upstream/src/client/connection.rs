@@ -12,7 +12,7 @@ use http_body_util::Full;
 use hyper::client::conn::{TrySendError, http1};
 
 use super::{
-    bell::Bell,
+    bell::{Bell, Outside},
     socket::{Socket, Wrote},
 };
 use crate::{Alarm, Payload, SendError, limits::HEAD_BYTES_MAX};
@@ -26,7 +26,7 @@ pub(super) struct Connection {
     /// The timer of its last exchange, for the next one.
     pub(super) alarm: Option<Alarm>,
     bell: Arc<Bell>,
-    /// Rings the bell: all that the socket and hyper's channels ever wake.
+    /// Rings the bell: all that hyper's channels ever wake.
     ring: Waker,
 }
 
@@ -44,7 +44,7 @@ impl Connection {
     pub(super) async fn open(mut socket: Socket) -> Result<Self, SendError> {
         let bell = Arc::new(Bell::default());
         let ring = Waker::from(Arc::clone(&bell));
-        socket.read_by(ring.clone());
+        socket.read_by(Waker::from(Arc::new(Outside(Arc::clone(&bell)))));
         let wrote = socket.wrote();
         let (sender, driver) = http1::Builder::new()
             .max_header_size(HEAD_BYTES_MAX)
@@ -87,7 +87,7 @@ impl Connection {
     /// Takes something that may have come with what was taken last, without looking for more.
     pub(super) fn take_along<T>(&mut self, ask: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
         let mut inner = Context::from_waker(&self.ring);
-        self.bell.taking(|| ask(&mut inner))
+        self.bell.inside(|| ask(&mut inner))
     }
 
     /// Asks for something that only arrives while the connection is polled.
@@ -105,9 +105,11 @@ impl Connection {
         let mut inner = Context::from_waker(ring);
         for _ in 0..ROUNDS {
             bell.listen();
-            // In this order: what is asked for hardly ever lies there already.
-            drive(driver, &mut inner);
-            let found = bell.taking(|| ask(&mut inner));
+            let found = bell.inside(|| {
+                // In this order: what is asked for hardly ever lies there already.
+                drive(driver, &mut inner);
+                ask(&mut inner)
+            });
             if found.is_ready() || bell.sleep() {
                 return found;
             }
