@@ -1,14 +1,12 @@
 //! The names that a model was asked for by, which may be words like any other.
 
-use wide::u8x16;
-
 use crate::block::SMALL;
 
 /// Beginnings of names that are looked for.
 const STARTS_MAX: usize = 4;
 
-/// Vectors of the first two bytes of a name in small letters, and of the third if there is one.
-pub(crate) type Start = (u8x16, u8x16, Option<u8x16>);
+/// The first two bytes of a name in small letters, and the third if there is one.
+pub(crate) type Start = (u8, u8, Option<u8>);
 
 /// The names, and what tells most words to be none of them.
 #[derive(Default)]
@@ -38,7 +36,7 @@ impl<'a> Asked<'a> {
 
     fn add_start(&mut self, name: &[u8]) {
         let [first, second, rest @ ..] = name else { return };
-        let small = |byte: &u8| u8x16::splat(byte | SMALL);
+        let small = |byte: &u8| byte | SMALL;
         let start = (small(first), small(second), rest.first().map(small));
         if self.starts().contains(&start) {
             return;

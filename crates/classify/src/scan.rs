@@ -5,8 +5,6 @@
 
 use wide::u8x16;
 
-use crate::block;
-
 /// One token of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Token<'a> {
@@ -113,6 +111,8 @@ const fn is_between(byte: u8) -> bool {
     byte.is_ascii_whitespace() || matches!(byte, b',' | b':')
 }
 
+/// Bytes of one vector.
+const VECTOR: usize = 16;
 /// Vectors that are looked at before a search is begun, which is worth it only for a long text.
 const VECTORS: usize = 4;
 
@@ -120,15 +120,15 @@ const VECTORS: usize = 4;
 #[inline]
 fn first_of(one: u8, other: u8, text: &[u8]) -> Option<usize> {
     let mut at = 0;
-    while at < VECTORS * block::VECTOR
+    while at < VECTORS * VECTOR
         && let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk)
     {
         let bytes = u8x16::new(*bytes);
-        let found = (block::is(bytes, one) | block::is(bytes, other)).to_bitmask();
+        let found = (bytes.simd_eq(u8x16::splat(one)) | bytes.simd_eq(u8x16::splat(other))).to_bitmask();
         if found != 0 {
             return Some(at + found.trailing_zeros() as usize);
         }
-        at += block::VECTOR;
+        at += VECTOR;
     }
     memchr::memchr2(one, other, text.get(at..)?).map(|more| at + more)
 }

@@ -2,9 +2,9 @@
 //!
 //! It errs on the side of hiding; what a message means is not its business.
 
-use wide::u8x16;
+use fearless_simd::prelude::*;
 
-use crate::block::{Near, Places, is, small, within};
+use crate::block::{Near, Places, Question, is, small, within};
 
 /// Stands for what was taken out.
 const HIDDEN: &str = "***";
@@ -58,23 +58,29 @@ fn part(byte: u8) -> u8 {
 
 /// Where something may have to be hidden: in words with parts that secrets have and few others, in those of letters
 /// alone that begin like a secret or stand where one is announced, and at signs that are not shown.
-#[inline]
-fn suspicious(near: &Near<'_>) -> u8x16 {
-    let here = near.here();
-    let rare = within(here, b'0', b'9') | is(here, b'-') | is(here, b'@');
-    let controls = within(here, 0, b' ' - 1);
-    let (small_here, small_before) = (small(here), small(near.back(1)));
-    // `_` and what deletes differ as a small letter from a big one.
-    let hidden = controls | is(small_here, 0x7f) | is(here, 0xC2);
-    let starts = (is(small_here, b'i') | is(small_here, b'k')) & is(small_before, b'a')
-        | is(small_here, b'y') & is(small_before, b'e')
-        | is(small_here, b'o') & is(small_before, b'l');
-    let before = near.back(2);
-    let small_before = small(before);
-    let is_first = !within(small_before, b'a', b'z');
-    let behind_er = is(small_before, b'r') & is(small(near.back(3)), b'e');
-    let behind_blank = is(near.back(1), b' ') & (is(before, b':') | behind_er);
-    rare | hidden | starts & is_first | is(near.back(1), b'=') | behind_blank
+struct Suspicious;
+
+impl Question for Suspicious {
+    type Answer = u64;
+
+    #[inline(always)]
+    fn ask<S: Simd>(&self, near: &Near<'_, S>) -> u64 {
+        let here = near.here();
+        let rare = within(here, b'0', b'9') | is(here, b'-') | is(here, b'@');
+        let controls = within(here, 0, b' ' - 1);
+        let (small_here, small_before) = (small(here), small(near.back::<1>()));
+        // `_` and what deletes differ as a small letter from a big one.
+        let hidden = controls | is(small_here, 0x7f) | is(here, 0xC2);
+        let starts = (is(small_here, b'i') | is(small_here, b'k')) & is(small_before, b'a')
+            | is(small_here, b'y') & is(small_before, b'e')
+            | is(small_here, b'o') & is(small_before, b'l');
+        let before = near.back::<2>();
+        let small_before = small(before);
+        let is_first = !within(small_before, b'a', b'z');
+        let behind_er = is(small_before, b'r') & is(small(near.back::<3>()), b'e');
+        let behind_blank = is(near.back::<1>(), b' ') & (is(before, b':') | behind_er);
+        (rare | hidden | starts & is_first | is(near.back::<1>(), b'=') | behind_blank).to_bitmask()
+    }
 }
 
 /// `text` without secrets, cut to `bytes_max`.
@@ -91,7 +97,7 @@ pub(crate) fn scrub(text: &str, bytes_max: usize) -> String {
             return out;
         }
     }
-    let mut places = Places::new(bytes, suspicious);
+    let mut places = Places::new(bytes, Suspicious);
     // What lies between `done` and the place we are at is harmless and not copied yet.
     let (mut done, mut at) = (0, 0);
     loop {

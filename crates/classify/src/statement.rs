@@ -3,11 +3,11 @@
 //! No phrase goes on where a statement ends. So one that stood in the text before says nothing new, and is passed over:
 //! gateways repeat themselves, and what they relay, more often than not.
 
-use wide::u8x16;
+use fearless_simd::prelude::*;
 
 use crate::{
     beginnings::first_bytes,
-    block::{BLOCK, is, masks, within},
+    block::{Answers, BLOCK, Near, Question, is, within},
     hits::{Hits, Place},
     index::Index,
     trie::Trie,
@@ -75,8 +75,9 @@ impl<'a> Pass<'a> {
     /// Reads the whole text.
     pub(crate) fn read(mut self, text: &[u8]) {
         let (mut block, mut from, mut statement) = (0, 0, 0);
+        let mut answers = Answers::new(text, BeginsAndEnds);
         while block < text.len() && self.finds < FINDS_MAX {
-            let (starts, ends) = begin_and_end(text, block);
+            let (starts, ends) = answers.of(block);
             let starts = starts & (u64::MAX << (from.max(block) - block));
             match self.block(text, block, starts, ends, statement) {
                 Some(known) => {
@@ -221,25 +222,23 @@ const fn begins_behind(block: usize, ends: u64) -> usize {
 ///
 /// A spelling begins where a word or a sign does, never inside of either, and none begins with a blank. A statement has
 /// ended at the end of a line, and at a blank behind the end of a sentence.
-#[inline]
-fn begin_and_end(text: &[u8], block: usize) -> (u64, u64) {
-    let [letters, insides, lines, stops, blanks] = masks(text, block, |near| {
-        let here = near.here();
-        let stops = is(here, b'.') | is(here, b'!') | is(here, b'?');
-        [letters(here), within(here, 0x80, 0xBF), is(here, b'\n'), stops, is(here, b' ')]
-    });
-    let before = block.checked_sub(1).map_or(0, |at| text[at]);
-    let behind = |bits: u64, first: bool| bits << 1 | u64::from(first);
-    let is_letter = before.is_ascii_lowercase() || before.is_ascii_digit();
-    let starts = !(letters & behind(letters, is_letter) | blanks | insides);
-    let ends = lines | blanks & behind(stops, matches!(before, b'.' | b'!' | b'?'));
-    (starts, ends)
-}
+struct BeginsAndEnds;
 
-/// Which bytes are parts of words in small letters.
-#[inline]
-fn letters(bytes: u8x16) -> u8x16 {
-    within(bytes, b'a', b'z') | within(bytes, b'0', b'9')
+impl Question for BeginsAndEnds {
+    type Answer = (u64, u64);
+
+    #[inline(always)]
+    fn ask<S: Simd>(&self, near: &Near<'_, S>) -> (u64, u64) {
+        let (here, before) = (near.here(), near.before());
+        let letters = (within(here, b'a', b'z') | within(here, b'0', b'9')).to_bitmask();
+        let stops = (is(here, b'.') | is(here, b'!') | is(here, b'?')).to_bitmask();
+        let blanks = is(here, b' ').to_bitmask();
+        let behind = |places: u64, is_first: bool| places << 1 | u64::from(is_first);
+        let is_letter = before.is_ascii_lowercase() || before.is_ascii_digit();
+        let insides = letters & behind(letters, is_letter) | within(here, 0x80, 0xBF).to_bitmask();
+        let ends = blanks & behind(stops, matches!(before, b'.' | b'!' | b'?'));
+        (!(insides | blanks), ends | is(here, b'\n').to_bitmask())
+    }
 }
 
 #[cfg(test)]

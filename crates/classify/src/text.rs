@@ -2,11 +2,11 @@
 //!
 //! Ids contain dots, digits and words like `image`; unless they are out of the way, no phrase can be trusted.
 
-use wide::u8x16;
+use fearless_simd::prelude::*;
 
 use crate::{
     asked::{Asked, Start},
-    block::{Near, Places, is, small, within},
+    block::{Near, Places, Question, is, small, within},
     name::{MASK, Word, is_word},
 };
 
@@ -23,7 +23,7 @@ pub(crate) fn normalise(text: &str, asked: &Asked<'_>, out: &mut String) -> bool
         out.push('\n');
     }
     let from = out.len();
-    let mut places = Places::new(text.as_bytes(), |near| eventful(near, asked.starts()));
+    let mut places = Places::new(text.as_bytes(), Eventful { starts: asked.starts() });
     let mut pass = Pass { text, asked, name_near: 0, done: 0, at: 0, masked: false, out };
     while pass.at < text.len() && pass.room() > 0 {
         let may_skip = pass.name_near == 0 && !asked.are_many && !pass.is_behind_change();
@@ -144,35 +144,44 @@ const HAN_BYTES: usize = 3;
 /// byte of a word or the one behind it, and the last one of another character.
 ///
 /// A word is built like a name only if it is linked. Words are as often followed as joined by `:` and `/`.
-#[inline]
-fn eventful(near: &Near<'_>, starts: &[Start]) -> u8x16 {
-    let here = near.here();
-    let (before, before_that) = (near.back(1), near.back(2));
-    let (small_here, small_before, small_before_that) = (small(here), small(before), small(before_that));
-    let links = is(here, b'-') | (is(before, b':') | is(before, b'/')) & !is(here, b' ');
-    // With what deletes comes `_`, and with quotes behind `@` whatever else stands there.
-    let signs = is(small_here, 0x7f)
-        | is(before, b'@')
-        | is(here, b' ') & is(before, b' ')
-        | within(here, 0, b' ' - 1);
-    // `model`, `deployment`.
-    let tells_name =
-        (is(small_here, b'l') | is(small_here, b'p')) & is(small_before, b'e') & is(small_before_that, b'd');
-    let mut events = links | signs | tells_name;
-    for (first, second, third) in starts {
-        events |= match third {
-            Some(third) => {
-                small_before_that.simd_eq(*first) & small_before.simd_eq(*second) & small_here.simd_eq(*third)
-            }
-            None => small_before.simd_eq(*first) & small_here.simd_eq(*second),
-        };
+struct Eventful<'a> {
+    starts: &'a [Start],
+}
+
+impl Question for Eventful<'_> {
+    type Answer = u64;
+
+    #[inline(always)]
+    fn ask<S: Simd>(&self, near: &Near<'_, S>) -> u64 {
+        let here = near.here();
+        let (before, before_that) = (near.back::<1>(), near.back::<2>());
+        let (small_here, small_before, small_before_that) = (small(here), small(before), small(before_that));
+        let links = is(here, b'-') | (is(before, b':') | is(before, b'/')) & !is(here, b' ');
+        // With what deletes comes `_`, and with quotes behind `@` whatever else stands there.
+        let signs = is(small_here, 0x7f)
+            | is(before, b'@')
+            | is(here, b' ') & is(before, b' ')
+            | within(here, 0, b' ' - 1);
+        // `model`, `deployment`.
+        let tells_name = (is(small_here, b'l') | is(small_here, b'p'))
+            & is(small_before, b'e')
+            & is(small_before_that, b'd');
+        let mut events = links | signs | tells_name;
+        for (first, second, third) in self.starts {
+            events |= match third {
+                Some(third) => {
+                    is(small_before_that, *first) & is(small_before, *second) & is(small_here, *third)
+                }
+                None => is(small_before, *first) & is(small_here, *second),
+            };
+        }
+        if here.simd_ge(0x80).any_true() {
+            let han = within(here, *HAN_LEADS.start(), *HAN_LEADS.end());
+            // `型`.
+            events |= is(here, 0x8B) & is(before, 0x9E) & is(before_that, 0xE5) | here.simd_ge(0xC0) & !han;
+        }
+        events.to_bitmask()
     }
-    if here.to_bitmask() != 0 {
-        let han = within(here, *HAN_LEADS.start(), *HAN_LEADS.end());
-        // `型`.
-        events |= is(here, 0x8B) & is(before, 0x9E) & is(before_that, 0xE5) | within(here, 0xC0, 0xFF) & !han;
-    }
-    events
 }
 
 /// The end of the word or the character that `at` lies in, and of the blank behind the word; `at` if it lies in none.
@@ -195,7 +204,7 @@ pub(crate) fn split_code(code: &str, small: &str, out: &mut String) {
         out.push('\n');
     }
     let bytes = code.as_bytes();
-    let mut places = Places::new(bytes, parts_words);
+    let mut places = Places::new(bytes, PartsWords);
     // What lies from `done` on is not copied yet.
     let (mut done, mut at) = (0, places.next(0));
     while at < bytes.len() {
@@ -212,11 +221,17 @@ pub(crate) fn split_code(code: &str, small: &str, out: &mut String) {
 }
 
 /// Where one word of a code ends: at a sign between words, and before a big letter behind a small one.
-#[inline]
-fn parts_words(near: &Near<'_>) -> u8x16 {
-    let here = near.here();
-    let signs = within(here, b'-', b'/') | is(here, b':') | is(here, b'_') | is(here, b' ');
-    signs | within(here, b'A', b'Z') & within(near.back(1), b'a', b'z')
+struct PartsWords;
+
+impl Question for PartsWords {
+    type Answer = u64;
+
+    #[inline(always)]
+    fn ask<S: Simd>(&self, near: &Near<'_, S>) -> u64 {
+        let here = near.here();
+        let signs = within(here, b'-', b'/') | is(here, b':') | is(here, b'_') | is(here, b' ');
+        (signs | within(here, b'A', b'Z') & within(near.back::<1>(), b'a', b'z')).to_bitmask()
+    }
 }
 
 /// `text` without the blanks around it; nearly no text has any, and that is seen at two bytes.
