@@ -32,7 +32,7 @@ impl Place {
 
 /// A place in a text; none is so long that it could be too far behind, see [`NORMAL_BYTES_MAX`](crate::text::NORMAL_BYTES_MAX).
 #[inline]
-const fn number(at: usize) -> u32 {
+pub(crate) const fn number(at: usize) -> u32 {
     (at as u64 & 0xFFFF_FFFF) as u32
 }
 

@@ -88,7 +88,8 @@ impl Reading {
         self.clear();
         let bytes = &seen.body[..seen.body.len().min(BODY_BYTES_MAX)];
         // Nearly everything is sound, and seeing that is much cheaper than mending what is not.
-        let body = std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
+        let body =
+            simdutf8::basic::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
         self.family = seen.provider.and_then(rule::family).or_else(|| seen.upstream.and_then(rule::family));
         if page::is_page(&body) {
             self.features |= feature::HTML;

@@ -91,9 +91,15 @@ impl<'a> Iterator for Lexer<'a> {
     type Item = Token<'a>;
 
     fn next(&mut self) -> Option<Token<'a>> {
-        let rest = self.text.as_bytes().get(self.at..)?;
-        self.at += rest.iter().take_while(|byte| is_between(**byte)).count();
-        let token = match *self.text.as_bytes().get(self.at)? {
+        let bytes = self.text.as_bytes();
+        while is_between(*bytes.get(self.at)?) {
+            self.at += 1;
+            // Half of what a person is to read is indentation.
+            while bytes[self.at..].starts_with(INDENTATION) {
+                self.at += INDENTATION.len();
+            }
+        }
+        let token = match bytes[self.at] {
             b'{' => Token::Open,
             b'}' => Token::Close,
             b'[' => Token::OpenList,
@@ -105,6 +111,9 @@ impl<'a> Iterator for Lexer<'a> {
         Some(token)
     }
 }
+
+/// Blanks that are passed over at once.
+const INDENTATION: &[u8; 4] = b"    ";
 
 /// Whether a byte only stands between tokens.
 const fn is_between(byte: u8) -> bool {

@@ -89,9 +89,11 @@ pub(crate) fn scrub(text: &str, bytes_max: usize) -> String {
     let bytes = text.as_bytes();
     if bytes.len() <= CODE_BYTES_MAX {
         // Most short texts are codes: a single word, which is a secret as a whole or not at all.
-        let (len, made) = word(bytes.iter());
-        if len == bytes.len() {
-            let is_hidden = len > 0 && is_secret(text, 0, len, made);
+        let made = bytes.iter().try_fold(0, |made, byte| {
+            Some(part(*byte)).filter(|part| part & part::WORD != 0).map(|part| made | part)
+        });
+        if let Some(made) = made {
+            let is_hidden = !text.is_empty() && is_secret(text, 0, text.len(), made);
             out.push_str(if is_hidden { HIDDEN } else { text });
             truncate(&mut out, bytes_max);
             return out;

@@ -8,13 +8,13 @@ use fearless_simd::prelude::*;
 use crate::{
     beginnings::first_bytes,
     block::{Answers, BLOCK, Near, Question, is, within},
-    hits::{Hits, Place},
+    hits::{Hits, Place, number},
     index::Index,
     trie::Trie,
 };
 
 /// How many spellings of one text are looked at.
-const FINDS_MAX: usize = 512;
+const FINDS_MAX: u32 = 512;
 /// How many statements are remembered.
 const KNOWN: usize = 8;
 /// Bytes of the shortest one that is: to read less again costs nothing.
@@ -23,13 +23,13 @@ const STATEMENT_BYTES_MIN: usize = 16;
 /// A statement that was read.
 #[derive(Debug, Clone, Copy, Default)]
 struct Statement {
-    start: usize,
+    start: u32,
     /// How many bytes it is of; 0 for none.
-    len: usize,
+    len: u32,
     /// How many spellings were found in it.
-    finds: usize,
+    finds: u32,
     /// Which of the cues stand in it.
-    cues: (usize, usize),
+    cues: (u32, u32),
 }
 
 /// One pass over one text.
@@ -40,11 +40,11 @@ pub(crate) struct Pass<'a> {
     hits: &'a mut Hits,
     /// Where the places of cues go, if they are wanted.
     cues: Option<&'a mut Vec<usize>>,
-    finds: usize,
+    finds: u32,
     /// Where the statement begins that is read.
     statement: usize,
     /// How many finds and cues there were in front of it.
-    before: (usize, usize),
+    before: (u32, u32),
     /// Whether something in it reaches into the next one, or into it from the one before.
     is_crossed: (bool, bool),
     known: [Statement; KNOWN],
@@ -58,7 +58,7 @@ impl<'a> Pass<'a> {
         cues: Option<&'a mut Vec<usize>>,
     ) -> Self {
         hits.end_statement();
-        let before = (0, cues.as_ref().map_or(0, |cues| cues.len()));
+        let before = (0, cues.as_ref().map_or(0, |cues| number(cues.len())));
         Self {
             spellings,
             index,
@@ -163,7 +163,7 @@ impl<'a> Pass<'a> {
         if len >= STATEMENT_BYTES_MIN && self.is_crossed == (false, false) {
             let (finds, cues) = self.counts();
             let (finds, cues) = (finds - self.before.0, (self.before.1, cues));
-            let ended = Statement { start: self.statement, len, finds, cues };
+            let ended = Statement { start: number(self.statement), len: number(len), finds, cues };
             if let Some(known) = self.known(text, self.statement) {
                 *known = ended;
             }
@@ -183,27 +183,26 @@ impl<'a> Pass<'a> {
     }
 
     /// How many finds and cues there are.
-    fn counts(&self) -> (usize, usize) {
-        (self.finds, self.cues.as_ref().map_or(0, |cues| cues.len()))
+    fn counts(&self) -> (u32, u32) {
+        (self.finds, self.cues.as_ref().map_or(0, |cues| number(cues.len())))
     }
 
     /// How many bytes the statement that begins at `start` is of, if it is known and was taken account of once more.
     fn repeats(&mut self, text: &[u8], start: usize) -> Option<usize> {
         let known = *self.known(text, start)?;
         // What is found in a statement may reach that far behind it.
-        let len = known.len + self.spellings.reach();
-        let is_same =
-            known.len > 0 && text.get(known.start..known.start + len)? == text.get(start..start + len)?;
+        let (from, len) = (known.start as usize, known.len as usize + self.spellings.reach());
+        let is_same = known.len > 0 && text.get(from..from + len)? == text.get(start..start + len)?;
         if !is_same || self.finds + known.finds >= FINDS_MAX {
             return None;
         }
         self.finds += known.finds;
         if let Some(cues) = &mut self.cues {
             for at in known.cues.0..known.cues.1 {
-                cues.push(cues[at] - known.start + start);
+                cues.push(cues[at as usize] - from + start);
             }
         }
-        Some(known.len)
+        Some(known.len as usize)
     }
 
     /// Where a statement that begins like that is remembered; the last one of several.
@@ -353,6 +352,6 @@ mod tests {
             let (hits, _) = notes(&text, statementwise);
             hits.iter().flatten().any(|(start, _)| *start > text.len() - 20)
         };
-        assert!(is_noted(1) && is_noted(20) && !is_noted(FINDS_MAX));
+        assert!(is_noted(1) && is_noted(20) && !is_noted(FINDS_MAX as usize));
     }
 }
