@@ -251,23 +251,33 @@ impl Trie {
     /// Takes up what of the spellings `before` a step of such bytes is met with it, and those that end less than a step
     /// behind so many bytes.
     fn add_ends(&mut self, before: Ends, bytes: u32, near: &[Numbered], depth: usize) -> Option<Ends> {
-        if near.is_empty() && self.ends(before).all(|end| end.mask == 0) {
+        let first = self.ends.len();
+        let mut are_same = near.is_empty();
+        for at in usize::from(before.0).. {
+            let end = *self.ends.get(at)?;
+            are_same &= end.mask == 0;
+            if end.is_at(bytes) {
+                self.ends.push(End { mask: 0, is_last: false, ..end });
+            }
+            if end.is_last {
+                break;
+            }
+        }
+        if are_same {
+            self.ends.truncate(first);
             return Some(before);
         }
-        let met = self.ends(before).filter(|end| end.is_at(bytes));
-        let mut ends: Vec<End> = met.map(|end| End { mask: 0, is_last: false, ..*end }).collect();
         for (text, number) in near {
             let bits = u32::try_from(8 * (text.len() - depth)).ok()?;
             let (bytes, mask) = (step_bytes(text, depth), (1 << bits) - 1);
             let len = u8::try_from(text.len()).ok()?;
-            ends.push(End { bytes, mask, number: *number, len, is_last: false });
+            self.ends.push(End { bytes, mask, number: *number, len, is_last: false });
         }
+        let ends = &mut self.ends[first..];
         ends.sort_by_key(|end| (end.len, end.number));
         let Some(last) = ends.last_mut() else { return Some(Ends::NONE) };
         last.is_last = true;
-        let first = u16::try_from(self.ends.len()).ok()?;
-        self.ends.append(&mut ends);
-        Some(Ends(first))
+        Some(Ends(u16::try_from(first).ok()?))
     }
 
     /// Whether a spelling may begin like a text of such first bytes; of what begins none, few texts seem to.
@@ -332,18 +342,6 @@ impl Trie {
             };
         }
         (step.ends, bytes)
-    }
-
-    /// Those of a step.
-    #[inline]
-    fn ends(&self, ends: Ends) -> impl Iterator<Item = &End> {
-        let mut left = self.ends.get(usize::from(ends.0)..).unwrap_or_default().iter();
-        let mut is_last = false;
-        std::iter::from_fn(move || {
-            let end = if is_last { None } else { left.next() };
-            is_last = end.is_some_and(|end| end.is_last);
-            end
-        })
     }
 }
 
