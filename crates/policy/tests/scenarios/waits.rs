@@ -98,6 +98,20 @@ fn what_is_called_after_a_wait_for_a_suspension_belongs_to_the_next_round() {
 }
 
 #[test]
+fn a_candidate_that_nobody_remembers_to_have_failed_is_tried_again_at_the_very_moment_it_is_due() {
+    let mut world = World::with("c1/m1 c2/m1", |_, params| params.suspend = false);
+    let (mut flight, _) = world.begin("");
+    assert_eq!(world.advance(&mut flight), None);
+    world.answer(&mut flight, "rate_limited(1s)");
+    assert_eq!(world.advance(&mut flight), None);
+    world.now = world.now + Duration::from_secs(1);
+    world.answer(&mut flight, "rate_limited(9s)");
+    let now = world.now;
+    assert_eq!(world.advance(&mut flight), None);
+    assert_eq!((flight.path.as_str(), world.now), ("c1/m1 c2/m1 c1/m1 ", now));
+}
+
+#[test]
 fn nobody_asks_a_last_resort_while_a_probe_or_room_may_open_a_path() {
     let impatient = |candidates: &str, room: Option<u32>| {
         World::with(candidates, |declared, params| {
