@@ -1,9 +1,13 @@
-"""errors.py TIMES: every answer that stands in the rules as an example or as its look-alike, TIMES times, as JSON lines."""
+"""errors.py TIMES: every answer that stands in the rules as an example or as its look-alike, TIMES times, as JSON lines,
+and after them answers of two kilobytes that say what many of them say."""
 
 import json
 import pathlib
 import sys
 import tomllib
+
+# Letters of a long answer.
+LONG = 2000
 
 packs = pathlib.Path(__file__).parents[2] / "crates" / "classify" / "packs"
 answers = [
@@ -12,5 +16,12 @@ answers = [
     for rule in pack["rule"]
     for answer in rule["example"] + rule["look_alike"]
 ]
-for answer in answers * int(sys.argv[1]):
+times = int(sys.argv[1])
+for answer in answers * times:
     print(json.dumps(answer))
+
+text = " ".join(answer["body"].replace('"', " ") for answer in answers)
+for start in range(0, len(text), LONG):
+    message = text[start : start + LONG]
+    for _ in range(times):
+        print(json.dumps({"status": 400, "body": json.dumps({"error": {"message": message}})}))

@@ -1,6 +1,7 @@
 //! What one verdict costs: bodies of every usual size, one that says the same again and again, one that says something
 //! else in every sentence, a page, and the cheap test that every 200
-//! passes. `cargo bench -p standin-classify` ends with a table of medians and 99th percentiles.
+//! passes. `cargo bench -p standin-classify` ends with a table of medians and 99th percentiles. With `-p proxy --bench
+//! classify` the crate is built as it is for the gateway, and the compiler's profile fits it.
 
 use std::{
     hint::black_box,
