@@ -137,7 +137,7 @@ async fn l1_a_drain_keeps_its_time_and_leaves_nobody_without_a_word() {
     let (mut complete, mut failed) = (0, 0);
     for (stream, first) in &mut active {
         let text = [first.clone(), stream.rest().await].concat();
-        assert!(stream.is_complete(), "every stream ends well framed");
+        assert!(stream.is_complete(), "every stream ends well framed: {}", text.escape_ascii());
         match grammar::check(Dialect::OpenaiChat, &text).unwrap() {
             (Ending::Complete, words) => {
                 assert_eq!(words, "Half and half.");
