@@ -4,8 +4,11 @@ use std::{
     convert::Infallible,
     future::poll_fn,
     pin::{Pin, pin},
-    sync::Arc,
-    task::{Context, Poll, Waker},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
 };
 
 use bytes::Bytes;
@@ -29,22 +32,42 @@ pub(crate) enum Phase {
 }
 
 /// Waits for the next phase. A connection asks with every piece that comes or goes, and there are three phases in the
-/// life of a process: whoever waits already is told by a look at a number, without any lock.
+/// life of a process: whoever waits already is told by a look at a flag, without any lock.
 pub(crate) async fn next_phase(phase: &mut watch::Receiver<Phase>) -> Result<(), watch::error::RecvError> {
-    let news = phase.clone();
     // Without the runtime's budget: when that is used up, it would say "pending" and know of no waker.
     let mut changed = pin!(unconstrained(phase.changed()));
-    let mut waiting: Option<Waker> = None;
+    let mut waiting: Option<Arc<Waiting>> = None;
     poll_fn(|cx| {
-        let is_known = waiting.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
-        if is_known && matches!(news.has_changed(), Ok(false)) {
+        if waiting.as_ref().is_some_and(|waiting| waiting.is_unheard(cx.waker())) {
             return Poll::Pending;
         }
-        let polled = changed.as_mut().poll(cx);
-        waiting = polled.is_pending().then(|| cx.waker().clone());
+        let heard = Arc::new(Waiting { is_heard: AtomicBool::new(false), task: cx.waker().clone() });
+        let polled = changed.as_mut().poll(&mut Context::from_waker(&Waker::from(Arc::clone(&heard))));
+        waiting = polled.is_pending().then_some(heard);
         polled
     })
     .await
+}
+
+/// Who is woken by the next phase, and whether that has happened. A look at the phase in its place would not do: who asks
+/// anew while a phase is being told to all is told of it once more, and has to wait anew although nothing is new.
+struct Waiting {
+    is_heard: AtomicBool,
+    task: Waker,
+}
+
+impl Waiting {
+    /// Whether the task behind `waker` would be woken and has not been.
+    fn is_unheard(&self, waker: &Waker) -> bool {
+        !self.is_heard.load(Ordering::Acquire) && self.task.will_wake(waker)
+    }
+}
+
+impl Wake for Waiting {
+    fn wake(self: Arc<Self>) {
+        self.is_heard.store(true, Ordering::Release);
+        self.task.wake_by_ref();
+    }
 }
 
 /// What is said to those who were still waiting.
@@ -173,7 +196,7 @@ impl Body for Departing {
 
 #[cfg(test)]
 mod tests {
-    use std::task::Waker;
+    use std::{task::Waker, time::Duration};
 
     use super::*;
 
@@ -193,6 +216,29 @@ mod tests {
         tokio::task::yield_now().await;
         drop(phases);
         assert!(waiting.await.unwrap().is_err());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn l1_every_connection_hears_of_every_phase_whatever_else_wakes_it() {
+        for _ in 0..150 {
+            let (phases, phase) = watch::channel(Phase::Open);
+            let mut connections = tokio::task::JoinSet::new();
+            for _ in 0..100 {
+                let mut phase = phase.clone();
+                connections.spawn(async move {
+                    while *phase.borrow_and_update() != Phase::Cut {
+                        next_phase(&mut phase).await.unwrap();
+                    }
+                });
+            }
+            drop(phase);
+            tokio::task::yield_now().await;
+            phases.send(Phase::Draining).unwrap();
+            tokio::time::sleep(Duration::from_millis(2)).await;
+            phases.send(Phase::Cut).unwrap();
+            let all = async { while connections.join_next().await.is_some() {} };
+            tokio::time::timeout(Duration::from_secs(20), all).await.unwrap();
+        }
     }
 
     #[test]
