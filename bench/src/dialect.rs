@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::traffic::{self, Ask, CALLER_KEY};
+use crate::traffic::{self, Ask};
 
 /// An API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,12 +64,7 @@ impl Dialect {
             Self::Gemini => (format!("/v1beta/models/{model}:generateContent"), "x-goog-api-key: "),
         };
         let body = self.prompt(model, is_streaming, &prose(bytes / 2)).to_string();
-        let head = format!(
-            "POST {path} HTTP/1.1\r\nhost: {address}\r\nuser-agent: standin-bench\r\naccept: application/json\r\n\
-             content-type: application/json\r\n{key}{CALLER_KEY}\r\ncontent-length: {}\r\n\r\n",
-            body.len()
-        );
-        Ask { bytes: Bytes::from(head + &body), statuses: 200..=200 }
+        traffic::post(address, &path, key, &body)
     }
 
     /// A conversation in its second turn: half of it is what a tool has read.

@@ -70,12 +70,17 @@ pub(crate) struct Ask {
 /// A chat request for `model` with a body of about `body_bytes`.
 pub(crate) fn ask(address: SocketAddr, model: &str, is_streaming: bool, body_bytes: usize) -> Ask {
     let body = body(model, is_streaming, body_bytes);
+    post(address, "/v1/chat/completions", "authorization: Bearer ", &body)
+}
+
+/// A request with this body; `key` is all of its head that stands right before the caller's key.
+pub(crate) fn post(address: SocketAddr, path: &str, key: &str, body: &str) -> Ask {
     let head = format!(
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: {address}\r\nuser-agent: standin-bench\r\naccept: application/json\r\n\
-         content-type: application/json\r\nauthorization: Bearer {CALLER_KEY}\r\ncontent-length: {}\r\n\r\n",
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\nuser-agent: standin-bench\r\naccept: application/json\r\n\
+         content-type: application/json\r\n{key}{CALLER_KEY}\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
-    Ask { bytes: Bytes::from(head + &body), statuses: 200..=200 }
+    Ask { bytes: Bytes::from(head + body), statuses: 200..=200 }
 }
 
 fn body(model: &str, is_streaming: bool, bytes: usize) -> String {
