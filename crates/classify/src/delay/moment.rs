@@ -105,15 +105,12 @@ fn spelled_date(text: &str) -> Option<Timestamp> {
     let (hour, minute, second) = (unit(), unit(), unit());
     // A hour without minutes is something else that follows the date.
     let (hour, minute) = hour.zip(minute).unwrap_or((0, 0));
-    let mut zone = parts.next().unwrap_or_default();
-    let hour = match zone {
-        "am" | "AM" => hour % 12,
-        "pm" | "PM" => hour % 12 + 12,
-        _ => hour,
+    let mut zone = || parts.next().unwrap_or_default();
+    let (hour, zone) = match zone() {
+        "am" | "AM" => (hour % 12, zone()),
+        "pm" | "PM" => (hour % 12 + 12, zone()),
+        other => (hour, other),
     };
-    if matches!(zone, "am" | "AM" | "pm" | "PM") {
-        zone = parts.next().unwrap_or_default();
-    }
     let civil = DateTime::new(year, month, day, hour, minute, second.unwrap_or(0), 0).ok()?;
     zone_offset(zone).unwrap_or(Offset::UTC).to_timestamp(civil).ok()
 }
