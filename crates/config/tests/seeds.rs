@@ -1,21 +1,11 @@
 //! The inputs that fuzzing begins with, by the checks that fuzzing runs: what `just fuzz` needs is built with every test.
 
-use std::{fs, io, path::Path};
+use standin_testkit::each_seed;
 
 #[path = "../fuzz/checks/config.rs"]
 mod config;
 
-fn seeds(target: &str) -> io::Result<Vec<Vec<u8>>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
-    let seeds: io::Result<Vec<_>> = fs::read_dir(&folder)?.map(|entry| fs::read(entry?.path())).collect();
-    assert!(seeds.as_ref().is_ok_and(|seeds| !seeds.is_empty()), "{} holds none", folder.display());
-    seeds
-}
-
 #[test]
-fn config_holds_for_every_seed() -> io::Result<()> {
-    for input in seeds("config")? {
-        config::holds(&String::from_utf8_lossy(&input));
-    }
-    Ok(())
+fn config_holds_for_every_seed() {
+    each_seed(env!("CARGO_MANIFEST_DIR"), "config", |seed| config::holds(&String::from_utf8_lossy(seed)));
 }
